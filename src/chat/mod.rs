@@ -1,0 +1,124 @@
+//! The domain: every rule, every limit, every notification.
+//!
+//! What changes something is a [`Command`]: its limits are charged and its ids are chosen when it is
+//! made, and it happens when it is awaited or given a reply. Whoever calls has checked who is asking.
+
+mod accounts;
+mod clock;
+mod error;
+mod input;
+mod invites;
+mod limits;
+mod live;
+mod members;
+mod messages;
+mod page;
+mod passwords;
+mod presence;
+mod rooms;
+mod sessions;
+mod tokens;
+
+pub use accounts::{AccountChange, Login, NewAccount, PasswordChange, Registration};
+pub use clock::Clock;
+pub use error::{Code, Error};
+pub use input::Input;
+pub use invites::{InviteRequest, InvitedTo};
+pub use limits::EventRate;
+pub use live::RoomUsers;
+pub use messages::{Around, History, NewMessage, Posted, ReadUpTo};
+pub use page::{List, Page};
+pub use rooms::{Joined, NewRoomRequest, RoomChange};
+pub use sessions::{Device, SignedIn, Token, Who};
+pub use tokens::SECRET_BYTES;
+
+use crate::config::Config;
+use crate::model::{Event, Time, UserId};
+use crate::store::{self, Store};
+use limits::Limits;
+use passwords::Passwords;
+use presence::Presence;
+use sessions::Sessions;
+use std::sync::Arc;
+use tokens::Tokens;
+
+/// A command of the domain.
+pub type Command<T> = store::Command<T, Error>;
+
+/// The domain, cheap to share.
+pub struct Chat {
+    store: Store,
+    config: Arc<Config>,
+    clock: Clock,
+    limits: Limits,
+    passwords: Passwords,
+    tokens: Tokens,
+    sessions: Sessions,
+    presence: Presence,
+}
+
+impl Chat {
+    /// A domain on a store; `secret` signs its tokens.
+    pub fn new(
+        store: Store,
+        config: Arc<Config>,
+        clock: Clock,
+        secret: &[u8],
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            limits: Limits::new(&config.limits),
+            passwords: Passwords::new()?,
+            tokens: Tokens::new(secret),
+            sessions: Sessions::default(),
+            presence: Presence::default(),
+            store,
+            config,
+            clock,
+        })
+    }
+
+    /// The time by the domain's clock.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// How many password hashes were computed since the start.
+    pub fn hashes_computed(&self) -> u64 {
+        self.passwords.computed()
+    }
+
+    /// Counts a REST request of a user.
+    pub fn charge_request(&self, user: UserId) -> Result<(), Error> {
+        self.limits.request(user)
+    }
+
+    /// The rate of a new connection's events.
+    pub fn event_rate(&self) -> EventRate {
+        self.limits.events()
+    }
+
+    /// Notes that somebody came or went; the fan-out says so. Says whether that is news.
+    pub fn set_online(&self, user: UserId, online: bool) -> bool {
+        self.presence.set(user, online)
+    }
+
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.store
+            .query(|tx| {
+                tx.one("SELECT 1", &[], |_| Ok(()))?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Brings what is held in memory up to an event that was committed. The fan-out calls this
+    /// before it tells the event, so that nobody acts on an answer before memory knows of it.
+    pub fn apply(&self, event: &Event) {
+        match event {
+            Event::SessionsEnded(ids) => self.sessions.forget(ids),
+            Event::ServerRoleChanged { user, role } => self.sessions.set_role(*user, *role),
+            _ => {}
+        }
+    }
+}

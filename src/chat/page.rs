@@ -1,0 +1,113 @@
+//! Lists a page at a time: a limit, and an opaque cursor to the next page.
+
+use super::error::Error;
+use crate::model::Time;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// Rows of a page unless the request says otherwise.
+pub const DEFAULT_ROWS: i64 = 50;
+/// Rows of a page at most.
+pub const MAX_ROWS: i64 = 200;
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone)]
+pub struct Page {
+    limit: i64,
+    cursor: Option<String>,
+}
+
+impl Page {
+    /// Checks what a request asks for.
+    pub fn new(limit: Option<i64>, cursor: Option<&str>) -> Result<Self, Error> {
+        let limit = limit.unwrap_or(DEFAULT_ROWS);
+        if !(1..=MAX_ROWS).contains(&limit) {
+            return Err(Error::field(
+                "limit",
+                format!("must be a whole number from 1 to {MAX_ROWS}"),
+            ));
+        }
+        let cursor = cursor
+            .map(|text| {
+                URL_SAFE_NO_PAD
+                    .decode(text)
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .ok_or_else(bad_cursor)
+            })
+            .transpose()?;
+        Ok(Self { limit, cursor })
+    }
+
+    /// One row more than the page has, to see whether there is another page.
+    pub(super) fn rows(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The key that the page begins after; empty at the start.
+    pub(super) fn after_key(&self) -> String {
+        self.cursor.clone().unwrap_or_default()
+    }
+
+    /// The time and id that the page begins after.
+    pub(super) fn after_place(&self) -> Result<(Time, Uuid), Error> {
+        let Some(cursor) = &self.cursor else {
+            return Ok((Time(i64::MIN), Uuid::nil()));
+        };
+        cursor
+            .split_once(' ')
+            .and_then(|(ms, id)| Some((Time(ms.parse().ok()?), id.parse().ok()?)))
+            .ok_or_else(bad_cursor)
+    }
+
+    /// The page made of one row more than it has; `key` says where a row is.
+    pub(super) fn list<R, T>(
+        &self,
+        mut rows: Vec<R>,
+        key: impl Fn(&R) -> String,
+        item: impl Fn(R) -> T,
+    ) -> List<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|row| URL_SAFE_NO_PAD.encode(key(row)));
+        List {
+            items: rows.into_iter().map(item).collect(),
+            next_cursor,
+        }
+    }
+}
+
+fn bad_cursor() -> Error {
+    Error::field("cursor", "must be the nextCursor of an earlier answer")
+}
+
+/// What a place in a list of times and ids is called in a cursor.
+pub(super) fn place(at: Time, id: Uuid) -> String {
+    format!("{} {id}", at.0)
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct List<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// A pattern for `LIKE … ESCAPE '!'` that finds `text` itself.
+pub(super) fn escape_like(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern
+}

@@ -1,0 +1,115 @@
+//! How the command line reaches the data: through the server that runs on the folder or, when none
+//! runs, by itself.
+
+use super::{Exit, Failure};
+use crate::config::Config;
+use crate::server::control::{self, Answer, AskError, Request};
+use crate::server::data_folder::{DataFolder, FolderError};
+use crate::server::{Offline, offline};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A server that is starting or stopping, or another command, holds the folder's lock but takes no
+/// requests. It is given so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The time between two tries.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The way to the data of one folder.
+pub(super) struct Door {
+    config: Arc<Config>,
+    offline: Option<Offline>,
+}
+
+/// What came of a try.
+enum Way {
+    /// The server has answered.
+    Answered(Answer),
+    /// There is no server; the folder is ours.
+    Ours(Offline),
+}
+
+impl Door {
+    /// A door to the folder of the configuration. With `create` it is made if it is not there.
+    pub fn new(config: Config, create: bool) -> Result<Self, Failure> {
+        let folder = &config.data.dir;
+        if !create && !DataFolder::has_database(folder) {
+            return Err(Failure::new(
+                Exit::NotFound,
+                format!(
+                    "there is no chatd data in the folder \"{}\"; name the right one with --data-dir, \
+                     or make the first account with \"chatd user add\"",
+                    folder.display()
+                ),
+            ));
+        }
+        Ok(Self {
+            config: Arc::new(config),
+            offline: None,
+        })
+    }
+
+    /// Has a request performed.
+    pub async fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
+        let offline = match &self.offline {
+            Some(offline) => offline,
+            None => match self.knock(request).await? {
+                Way::Answered(answer) => return Ok(answer),
+                Way::Ours(offline) => self.offline.insert(offline),
+            },
+        };
+        Ok(control::perform(offline.chat(), request).await?)
+    }
+
+    /// Asks the running server, or takes the folder when there is none.
+    async fn knock(&self, request: &Request) -> Result<Way, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match control::ask(&self.config.data.dir, request).await {
+                Ok(outcome) => return Ok(Way::Answered(outcome?)),
+                Err(AskError::Nobody) => {}
+                Err(error) => return Err(Failure::failed(error)),
+            }
+            match self.take_folder().await {
+                Ok(folder) => {
+                    let offline = offline(folder, self.config.clone())
+                        .await
+                        .map_err(Failure::failed)?;
+                    return Ok(Way::Ours(offline));
+                }
+                Err(FolderError::InUse { folder, pid }) if Instant::now() >= deadline => {
+                    let owner = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                    return Err(Failure::failed(format!(
+                        "another chatd{owner} owns the data folder \"{}\" but takes no requests; \
+                         it may be starting or stopping, so try again soon",
+                        folder.display()
+                    )));
+                }
+                Err(FolderError::InUse { .. }) => sleep(RETRY).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn take_folder(&self) -> Result<DataFolder, FolderError> {
+        let path = self.config.data.dir.clone();
+        let folder = path.clone();
+        tokio::task::spawn_blocking(move || DataFolder::open(&path))
+            .await
+            .unwrap_or_else(|error| {
+                Err(FolderError::System {
+                    folder,
+                    doing: "opened",
+                    source: std::io::Error::other(error),
+                })
+            })
+    }
+
+    /// Gives the folder back, if it was taken.
+    pub async fn close(self) {
+        if let Some(offline) = self.offline {
+            offline.close().await;
+        }
+    }
+}

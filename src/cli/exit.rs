@@ -1,0 +1,102 @@
+//! How a command ends.
+
+use crate::config::ConfigError;
+use crate::server::control::Refusal;
+use crate::server::data_folder::FolderError;
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ends, by its exit code. The numbers never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// Something failed.
+    Failed = 1,
+    /// The command line makes no sense; the parser itself ends with this one.
+    Usage = 2,
+    /// There is no such account or data folder.
+    NotFound = 3,
+    /// The name or e-mail address is taken.
+    Exists = 4,
+    /// The configuration is wrong; `EX_CONFIG` of `sysexits.h`.
+    Config = 78,
+}
+
+/// All of them with what `--help` says about each.
+const TABLE: [(Exit, &str); 6] = [
+    (Exit::Done, "done"),
+    (Exit::Failed, "failed; stderr says why"),
+    (Exit::Usage, "the command line is wrong"),
+    (Exit::NotFound, "there is no such account or data folder"),
+    (Exit::Exists, "the name or e-mail address is taken"),
+    (Exit::Config, "the configuration is wrong"),
+];
+
+/// What `--help` says about the exit codes.
+pub(super) fn table() -> String {
+    let mut text = "Exit codes:".to_owned();
+    for (exit, meaning) in TABLE {
+        text += &format!("\n  {:>2}  {meaning}", exit as u8);
+    }
+    text
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub exit: Exit,
+    /// For people: what is wrong and the way out.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn failed(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Failed, message.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Config, error.to_string())
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = match refusal.code.as_str() {
+            "not_found" => Exit::NotFound,
+            "already_exists" => Exit::Exists,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, refusal.message)
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line: one file a family of commands.
+//!
+//! Data goes to stdout, words to stderr. What went wrong is a [`Failure`], whose [`Exit`] becomes the
+//! exit code.
+
+mod door;
+mod exit;
+mod log;
+mod password;
+mod serve;
+mod table;
+mod user;
+
+pub use exit::{Exit, Failure};
+
+use crate::config::{self, ConfigError, Flags, Loaded, Sources};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// So many threads at most do what blocks: queries, password hashes, files.
+const BLOCKING_THREADS: usize = 64;
+/// At the end threads that still block are left alone after so long.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+/// What the names of our environment variables begin with.
+const ENV_PREFIX: &str = "CHATD_";
+
+const EXAMPLES: &str = "\
+Examples:
+  chatd serve                                        run a server on http://127.0.0.1:5000
+  chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
+  chatd user add ada --email ada@example.org --admin make an account
+  chatd user list                                    see all accounts
+
+\"chatd help serve\" and \"chatd help user\" say more.";
+
+/// A self-hosted chat server: REST, Socket.IO and its database in one program.
+#[derive(Debug, Parser)]
+#[command(name = "chatd", version, max_term_width = 100, after_help = format!("{EXAMPLES}\n\n{}", exit::table()))]
+pub struct Cli {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Places {
+    /// The data folder; without it data.dir of the configuration, which is "chatd-data" by default
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file; without it the one that $CHATD_CONFIG names, or none"
+    )]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until it is told to stop
+    Serve(serve::Serve),
+    /// Make and change accounts, whether or not the server runs
+    User(user::User),
+}
+
+impl Cli {
+    /// Reads the arguments of this process. Help ends the process with exit code 0, a wrong use of
+    /// the command line with 2.
+    pub fn read() -> Self {
+        Self::parse()
+    }
+
+    /// Does what was asked for.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Serve(serve) => serve.run(self.places),
+            Command::User(user) => user.run(self.places),
+        }
+    }
+}
+
+impl Places {
+    /// The configuration: the file, then the environment, then the flags.
+    fn load(
+        self,
+        listen: Option<String>,
+        log_format: Option<String>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut env = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            if name.starts_with(ENV_PREFIX) {
+                let value = value.into_string().map_err(|_| ConfigError {
+                    place: name.clone(),
+                    problem: "not UTF-8; use a value that is".to_owned(),
+                })?;
+                env.push((name, value));
+            }
+        }
+        config::load(&Sources {
+            file: self.config,
+            env,
+            flags: Flags {
+                listen,
+                data_dir: self.data_dir,
+                log_format,
+            },
+        })
+    }
+}
+
+/// Runs `work` to its end, and does not wait long for threads that still block.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime: Runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!("no threads could be started: {error}"),
+            )
+        })?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}

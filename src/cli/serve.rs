@@ -1,0 +1,122 @@
+//! `chatd serve`: the server, until it is told to stop.
+
+use super::{Exit, Failure, Places, block_on, log};
+use crate::chat::Clock;
+use crate::config::{Config, LogFormat, LogLevel};
+use crate::server::Server;
+use crate::server::data_folder::DataFolder;
+use clap::Args;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatd serve                                 on http://127.0.0.1:5000, data in ./chatd-data
+  chatd serve --listen 0.0.0.0:8080           for everybody who reaches port 8080
+  chatd serve --config /etc/chatd.toml --log-format json
+  CHATD_LOG__LEVEL=debug chatd serve          any key of the configuration can be a variable
+
+It stops on SIGTERM and on Ctrl-C: who is connected is told, what was sent is written. A second
+signal ends it at once.";
+
+/// Run the server until it is told to stop.
+///
+/// What a flag says holds; then what the environment says, then the configuration file.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// The address and port to listen on, 127.0.0.1:5000 by default; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// How the log on stderr looks, pretty by default
+    #[arg(long, value_name = "FORMAT", value_parser = ["pretty", "compact", "json"])]
+    log_format: Option<String>,
+}
+
+impl Serve {
+    pub(super) fn run(self, places: Places) -> Result<(), Failure> {
+        let format = match self.log_format.as_deref() {
+            Some("compact") => LogFormat::Compact,
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Pretty,
+        };
+        let config = match places.load(self.listen, self.log_format) {
+            Ok(loaded) => loaded.config,
+            Err(error) => {
+                // Whoever collects logs hears of it too; there is no configuration to ask how.
+                log::start(LogLevel::default(), format);
+                tracing::error!(place = %error.place, "the configuration is refused");
+                return Err(error.into());
+            }
+        };
+        log::start(config.log.level, config.log.format);
+        block_on(serve(config))
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let stop = stop_signal()
+        .map_err(|error| Failure::failed(format!("signals cannot be received: {error}")))?;
+    let folder = open(config.data.dir.clone()).await?;
+    let path = folder.path().to_owned();
+    let server = Server::start(Arc::new(config), folder, Clock::default())
+        .await
+        .map_err(Failure::failed)?;
+    announce(server.address(), &path);
+    // The sender lives until the first signal.
+    let _ = stop.await;
+    tracing::info!("stopping; a second signal stops at once");
+    server.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open(path: PathBuf) -> Result<DataFolder, Failure> {
+    let opened = tokio::task::spawn_blocking(move || DataFolder::open(&path)).await;
+    Ok(opened.map_err(Failure::failed)??)
+}
+
+/// Says where to go, for people and for whoever started us on a port of the system's choice.
+fn announce(address: SocketAddr, folder: &Path) {
+    let everywhere = if address.ip().is_unspecified() {
+        " (every address of this machine)"
+    } else {
+        ""
+    };
+    let text = format!(
+        "chatd {} is ready: http://{address}{everywhere}\ndata folder: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        folder.display()
+    );
+    let mut stdout = std::io::stdout().lock();
+    // A server whose stdout is closed serves all the same.
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// Resolves at the first SIGTERM or SIGINT from now on; the second one ends the process.
+fn stop_signal() -> std::io::Result<oneshot::Receiver<()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (first, stop) = oneshot::channel();
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        let _ = first.send(());
+        either(&mut terminate, &mut interrupt).await;
+        tracing::warn!("stopped at once by a second signal");
+        std::process::exit(Exit::Failed as i32);
+    });
+    Ok(stop)
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

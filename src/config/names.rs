@@ -1,0 +1,76 @@
+//! The names of the keys, in the file and in the environment, and what a misspelt one may mean.
+
+use std::collections::BTreeSet;
+
+/// What the names of the server's environment variables begin with.
+const ENV_PREFIX: &str = "CHATD_";
+/// Stands between section and key in the name of an environment variable.
+const ENV_SEPARATOR: &str = "__";
+
+/// `section.key`, as messages name it.
+pub(super) fn join(section: &str, key: &str) -> String {
+    format!("{section}.{key}")
+}
+
+/// The environment variable that sets a key.
+pub(super) fn variable(key: &str) -> String {
+    let name = key.to_uppercase().replacen('.', ENV_SEPARATOR, 1);
+    format!("{ENV_PREFIX}{name}")
+}
+
+/// The key that a variable wants to set, known or not; none when it is not about a key.
+pub(super) fn key_of_variable(name: &str) -> Option<String> {
+    let key = name.strip_prefix(ENV_PREFIX)?.to_lowercase();
+    let is_key = name.contains(ENV_SEPARATOR);
+    is_key.then(|| key.replacen(ENV_SEPARATOR, ".", 1))
+}
+
+/// Suggests the nearest of the known names for one that is not, or else lists those of its
+/// section, or the sections.
+pub(super) fn hint(known: &[&str], name: &str, show: impl Fn(&str) -> String) -> String {
+    let near = known.iter().filter_map(|known| {
+        // The right key in the wrong section is near as well.
+        let edits = edits(name, known).min(edits(last(name), last(known)));
+        // A name that is changed by more than a third is another word.
+        (edits * 3 <= last(known).len()).then_some((edits, known))
+    });
+    if let Some((_, nearest)) = near.min() {
+        return format!("did you mean {}?", show(nearest));
+    }
+    let keys = known.iter().filter(|known| known.contains('.'));
+    let siblings = keys.filter(|key| first(key) == first(name));
+    let siblings: Vec<String> = siblings.map(|key| show(key)).collect();
+    if !siblings.is_empty() {
+        return format!("known here: {}", siblings.join(", "));
+    }
+    let sections: BTreeSet<&str> = known.iter().map(|key| first(key)).collect();
+    let sections: Vec<&str> = sections.into_iter().collect();
+    format!("the sections are {}", sections.join(", "))
+}
+
+fn first(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(section, _)| section)
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, key)| key)
+}
+
+/// How many characters have to be put in, left out or changed to make one name the other
+/// (Levenshtein). Of lengths far apart it tells only how far, so that a huge name costs nothing.
+fn edits(from: &str, to: &str) -> usize {
+    let apart = from.len().abs_diff(to.len());
+    if apart > to.len() {
+        return apart;
+    }
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in to.chars().enumerate() {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.chars().count()]
+}

@@ -1,0 +1,114 @@
+//! A token becomes a connection.
+
+use super::connection::{Connection, Recipient};
+use super::gate::Ticket;
+use super::inbound::Inbound;
+use super::transport::Transport;
+use super::{Realtime, Signal};
+use crate::chat::{Code, Error, Who};
+use socketioxide::SocketIo;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A busy server tries so often to look a session up before it gives the client up.
+const TRIES: u32 = 3;
+/// Between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(300);
+
+/// What a CONNECT packet carries; whatever else is in it is ignored.
+#[derive(serde::Deserialize)]
+struct Auth {
+    token: String,
+}
+
+/// The only refusal that a client hears of as a `connect_error`: stock clients stay away after it.
+#[derive(Debug)]
+struct Unauthorized;
+
+impl std::fmt::Display for Unauthorized {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("unauthorized")
+    }
+}
+
+/// Waits for clients on the namespace `/`.
+pub(super) fn listen(io: &SocketIo, shell: &Arc<Realtime>) {
+    let shell = shell.clone();
+    // Handlers are registered in the middleware, which runs before CONNECT is answered: an event
+    // that follows the answer at once finds them.
+    let middleware = move |socket: SocketRef, TryData(auth): TryData<Auth>| {
+        let shell = shell.clone();
+        async move { shell.connect(socket, auth.ok()).await }
+    };
+    io.ns("/", (async || {}).with(middleware));
+}
+
+impl Realtime {
+    async fn connect(
+        self: Arc<Self>,
+        socket: SocketRef,
+        auth: Option<Auth>,
+    ) -> Result<(), Unauthorized> {
+        let token = auth.ok_or(Unauthorized)?.token;
+        let who = match self.authenticate(&token).await {
+            Ok(who) if !self.is_stopping() => who,
+            Err(error) if error.code == Code::Unauthorized => return Err(Unauthorized),
+            Ok(_) | Err(_) => {
+                // Not the client's fault: its transport is closed, and it comes back by itself.
+                self.give_up(&socket);
+                return Err(Unauthorized);
+            }
+        };
+        if let Some(ticket) = socket.req_parts().extensions.get::<Arc<Ticket>>() {
+            ticket.signed_in();
+        }
+        self.open(socket, who);
+        Ok(())
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<Who, Error> {
+        let mut tries = 1;
+        loop {
+            let answer = self.chat.authenticate(token).await;
+            let busy = matches!(&answer, Err(error) if error.code == Code::Overloaded);
+            if !busy || tries >= TRIES {
+                return answer;
+            }
+            tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+    }
+
+    fn give_up(&self, socket: &SocketRef) {
+        if let Some(transport) = socket.req_parts().extensions.get::<Arc<Transport>>() {
+            transport.cut();
+        }
+        self.cutter.close(socket.id);
+    }
+
+    fn open(self: &Arc<Self>, socket: SocketRef, who: Who) {
+        let connection = Arc::new(Connection::new(
+            &socket,
+            who.user,
+            who.session,
+            self.chat.event_rate(),
+            self.cutter.clone(),
+        ));
+        let id = connection.id;
+        socket.on_fallback(Inbound {
+            shell: self.clone(),
+            connection: connection.clone(),
+        });
+        let shell = self.clone();
+        socket.on_disconnect(async move || shell.signal(Signal::Closed(id)));
+        let recipient = Arc::new(Recipient { connection, socket });
+        self.signal(Signal::Opened(recipient.clone()));
+        self.chat.attach(who, id).then(move |attached| {
+            if attached.is_err() {
+                recipient.connection.cut(&recipient.socket);
+            }
+        });
+    }
+}

@@ -1,0 +1,162 @@
+//! The handle of one client's TCP connection.
+//!
+//! The listener makes one `Transport` a connection, gives it to the guard around the stream, and
+//! puts it into the extensions of every request that comes over it. Whoever holds it can end the
+//! connection or stop reading from it, from any thread, without knowing which task owns the stream
+//! at that moment: hyper's before an upgrade, the engine's two after it. It is a few words of
+//! atomics, because each of the many idle connections has one.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+/// What a connection's guard shares with the rest of the server, held in an `Arc`.
+#[derive(Debug)]
+pub struct Transport {
+    opened: Instant,
+    /// When the pending write began: milliseconds after `opened`, plus one. 0 means that none is
+    /// pending.
+    write_since: AtomicU64,
+    cut: AtomicBool,
+    paused: AtomicBool,
+    heard: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Transport {
+    /// The handle of a connection that was opened now.
+    pub fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            write_since: AtomicU64::new(0),
+            cut: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+        }
+    }
+
+    /// Ends the connection at once: what waits to read or to write wakes with an error, and the
+    /// stream is dropped. Bytes that the kernel has already taken may still reach the peer. Cutting
+    /// again does nothing.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.wake_both();
+    }
+
+    /// Whether the connection was cut, by [`Transport::cut`] or because its peer did not drain.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    /// With `false` nothing more is read from the peer until it is set to `true` again. What was
+    /// read before is not held back, and the end of the connection goes unnoticed meanwhile unless
+    /// it is written to.
+    pub fn set_reading(&self, reading: bool) {
+        self.paused.store(!reading, Ordering::Release);
+        if reading {
+            self.reader.wake();
+        }
+    }
+
+    /// Whether the peer is read from, as [`Transport::set_reading`] left it.
+    pub fn is_reading(&self) -> bool {
+        !self.paused.load(Ordering::Acquire)
+    }
+
+    /// How long a write has been pending now; `None` when none is.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let since = self.write_since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(
+            self.opened
+                .elapsed()
+                .saturating_sub(Duration::from_millis(since)),
+        )
+    }
+
+    /// When the connection was accepted.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Ready once the connection is cut. The task is woken then, as long as it is the one that
+    /// writes.
+    pub(crate) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.writer.register(cx.waker());
+        if self.is_cut() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Wakes this task when reading may be possible again, or is over. Whoever calls it looks at
+    /// the state afterwards.
+    pub(crate) fn register_reader(&self, cx: &Context<'_>) {
+        self.reader.register(cx.waker());
+    }
+
+    /// An error when the connection was cut.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.is_cut() {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the server cut the connection",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_began(&self) {
+        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.write_since.store(since + 1, Ordering::Relaxed);
+    }
+
+    /// The pending write went on: the reader may too.
+    pub(crate) fn write_ended(&self) {
+        self.write_since.store(0, Ordering::Relaxed);
+        self.reader.wake();
+    }
+
+    /// Notes that the peer sent something.
+    pub(crate) fn hear(&self) {
+        if !self.heard.load(Ordering::Relaxed) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the peer sent something since this was last asked.
+    pub(crate) fn take_heard(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    fn wake_both(&self) {
+        self.reader.wake();
+        self.writer.wake();
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// As a waker it wakes both who reads and who writes: a deadline on a write must be noticed by
+/// either, because the one that began the write may no longer care about it.
+impl Wake for Transport {
+    fn wake(self: Arc<Self>) {
+        self.wake_both();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_both();
+    }
+}

@@ -1,0 +1,46 @@
+//! Whose request it is: the client's address behind proxies.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// The header by which proxies tell whom they speak for. Each appends the address that it was
+/// called from.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The address that a request really comes from.
+///
+/// It is that of the TCP peer, unless the peer is a trusted proxy: then it is the rightmost
+/// `X-Forwarded-For` entry that is not itself a trusted proxy. What stands further left was written
+/// by somebody whom nobody vouches for. An entry that is no address ends the walk, and the last
+/// good one counts; if all are trusted it is the leftmost. IPv4 addresses mapped into IPv6 are
+/// taken as IPv4.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut client = peer.to_canonical();
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    let mut entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    while is_trusted(&client) {
+        let Some(address) = entries.next().and_then(parse) else {
+            break;
+        };
+        client = address;
+    }
+    client
+}
+
+/// Reads `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, the first and the last also with a port, as
+/// some proxies add it.
+fn parse(entry: &[u8]) -> Option<IpAddr> {
+    let entry = std::str::from_utf8(entry).ok()?.trim();
+    let bare = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(entry);
+    let address = bare
+        .parse()
+        .or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()?;
+    Some(IpAddr::to_canonical(&address))
+}

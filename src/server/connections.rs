@@ -1,0 +1,181 @@
+//! The open connections: how many there are, from where, and a handle to end each.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+
+use super::refusal::Refusal;
+use crate::realtime::transport::Transport;
+
+/// The open connections of one listener. A clone is the same book.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    max: usize,
+    max_per_address: usize,
+    uncounted: Vec<IpNet>,
+    book: Mutex<Book>,
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct Book {
+    live: HashMap<u64, Weak<Transport>>,
+    next: u64,
+    by_address: HashMap<IpAddr, usize>,
+    listening: bool,
+}
+
+impl Book {
+    fn is_idle(&self) -> bool {
+        !self.listening && self.live.is_empty()
+    }
+}
+
+impl Connections {
+    /// A book for at most `max` connections, and `max_per_address` from each address outside of
+    /// `uncounted`.
+    pub(crate) fn new(max: usize, max_per_address: usize, uncounted: Vec<IpNet>) -> Self {
+        let book = Book {
+            live: HashMap::new(),
+            next: 0,
+            by_address: HashMap::new(),
+            listening: true,
+        };
+        let shared = Shared {
+            max,
+            max_per_address,
+            uncounted,
+            book: Mutex::new(book),
+            idle: Notify::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// How many connections are open, upgraded ones among them.
+    pub fn open(&self) -> usize {
+        self.shared.lock().live.len()
+    }
+
+    /// Waits until the listener has stopped accepting and every connection has ended.
+    pub async fn wait_idle(&self) {
+        loop {
+            // Made before looking: it then hears of what happens after the look.
+            let idle = self.shared.idle.notified();
+            if self.shared.lock().is_idle() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Cuts every open connection.
+    pub fn cut_all(&self) {
+        // Collected first: waking a task under the lock could make it wait for that lock.
+        let live: Vec<_> = self
+            .shared
+            .lock()
+            .live
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for transport in live {
+            transport.cut();
+        }
+    }
+
+    /// Counts a connection from `address`, which must be canonical, until the slot is dropped.
+    pub(crate) fn admit(
+        &self,
+        address: IpAddr,
+        transport: &Arc<Transport>,
+    ) -> Result<Slot, Refusal> {
+        let counted = !self
+            .shared
+            .uncounted
+            .iter()
+            .any(|net| net.contains(&address));
+        let mut book = self.shared.lock();
+        if book.live.len() >= self.shared.max {
+            return Err(Refusal::Full);
+        }
+        if counted {
+            let open = book.by_address.get(&address).copied().unwrap_or(0);
+            if open >= self.shared.max_per_address {
+                return Err(Refusal::TooManyFromAddress);
+            }
+            book.by_address.insert(address, open + 1);
+        }
+        let key = book.next;
+        book.next += 1;
+        book.live.insert(key, Arc::downgrade(transport));
+        Ok(Slot {
+            shared: Arc::clone(&self.shared),
+            key,
+            address: counted.then_some(address),
+        })
+    }
+
+    /// The listener accepts no more.
+    pub(crate) fn stop_listening(&self) {
+        let mut book = self.shared.lock();
+        book.listening = false;
+        self.shared.tell_if_idle(&book);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        // Nothing under the lock can panic halfway through a change.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_if_idle(&self, book: &Book) {
+        if book.is_idle() {
+            self.idle.notify_waiters();
+        }
+    }
+}
+
+/// A connection's place in the book; dropping it gives the place back.
+pub struct Slot {
+    shared: Arc<Shared>,
+    key: u64,
+    address: Option<IpAddr>,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("key", &self.key)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut book = self.shared.lock();
+        book.live.remove(&self.key);
+        if let Some(address) = self.address
+            && let Entry::Occupied(mut open) = book.by_address.entry(address)
+        {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
+        self.shared.tell_if_idle(&book);
+    }
+}

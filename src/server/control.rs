@@ -1,0 +1,274 @@
+//! What the command line may ask of a chat server, and how it is done. A running server takes these
+//! requests on a Unix socket in its data folder; when none runs, the command line performs them
+//! itself, by the same function.
+//!
+//! On the socket a connection carries one request and one answer, each a line of JSON of at most
+//! 64 KiB. Whoever may open the socket may do everything: it is for the owner of the folder only.
+
+mod client;
+mod listener;
+mod place;
+
+pub use client::{AskError, ask};
+pub use listener::Control;
+
+use crate::chat::{Chat, Code, Error, NewAccount, Page};
+use crate::model::{EmailAddress, ServerRole, User, Username};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// The longest line, in bytes, with its end. A page of accounts fits with the longest names.
+const LINE_BYTES: usize = 64 * 1024;
+/// A request must have come, and been performed, after so long.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Something that the command line wants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Make an account, whatever the registration policy.
+    AddUser {
+        /// The name to sign in with.
+        username: String,
+        /// The e-mail address.
+        email: String,
+        /// The password.
+        password: Secret,
+        /// What they may do on the server.
+        role: Role,
+    },
+    /// A page of all accounts, by name.
+    ListUsers {
+        /// Where the page begins; nothing for the first.
+        cursor: Option<String>,
+    },
+    /// Set the password of an account, which ends its sessions.
+    SetPassword {
+        /// The account's name or e-mail address.
+        name: String,
+        /// The new password.
+        password: Secret,
+    },
+    /// Set what somebody may do on the server.
+    SetRole {
+        /// The account's name or e-mail address.
+        name: String,
+        /// What they may do from now on.
+        role: Role,
+    },
+    /// Disable an account, which ends its sessions, or enable it again.
+    SetDisabled {
+        /// The account's name or e-mail address.
+        name: String,
+        /// Whether it is disabled from now on.
+        disabled: bool,
+    },
+}
+
+/// A password on its way; it is never shown, not even by a debugger's format.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What somebody may do on the server, as the command line calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May remove any message, member or room.
+    Admin,
+    /// Nothing special.
+    User,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+        })
+    }
+}
+
+impl From<Role> for ServerRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::User => Self::User,
+        }
+    }
+}
+
+impl From<ServerRole> for Role {
+    fn from(role: ServerRole) -> Self {
+        match role {
+            ServerRole::Admin => Self::Admin,
+            ServerRole::User => Self::User,
+        }
+    }
+}
+
+/// An account, as the server's operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// The account's id, a UUID.
+    pub id: String,
+    /// The name to sign in with.
+    pub username: String,
+    /// The name that others see.
+    pub display_name: String,
+    /// The e-mail address.
+    pub email: String,
+    /// What they may do on the server.
+    pub role: Role,
+    /// Whether nobody can sign in with it.
+    pub disabled: bool,
+    /// When it was made: RFC 3339, UTC, with milliseconds.
+    pub created_at: String,
+}
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            username: user.username,
+            display_name: user.display_name,
+            email: user.email,
+            role: user.role.into(),
+            disabled: user.disabled,
+            created_at: user.created_at.to_string(),
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Answer {
+    /// The account, as it is now.
+    User(Account),
+    /// A page of accounts.
+    Users {
+        /// The accounts, by name.
+        users: Vec<Account>,
+        /// Where the next page begins, if there is one.
+        next_cursor: Option<String>,
+    },
+}
+
+/// Why nothing came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs: one of the codes of the API's errors.
+    pub code: String,
+    /// For people: what is wrong and what to do.
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        // The names of the codes are the ones that the API's errors have.
+        let code = match serde_json::to_value(code) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => "internal".to_owned(),
+        };
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// What a request ends in. On the wire it is `{"Ok": …}` or `{"Err": …}`.
+pub type Outcome = Result<Answer, Refusal>;
+
+/// Performs a request.
+///
+/// # Errors
+/// A [`Refusal`] that names what was asked for and the way out.
+pub async fn perform(chat: &Chat, request: &Request) -> Outcome {
+    act(chat, request)
+        .await
+        .map_err(|error| explain(request, &error))
+}
+
+async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
+    let user = match request.clone() {
+        Request::AddUser {
+            username,
+            email,
+            password,
+            role,
+        } => {
+            let account = NewAccount {
+                username: Username::new(&username)?,
+                email: EmailAddress::new(&email)?,
+                password: chat.new_password("password", &password.0)?,
+                role: role.into(),
+            };
+            let user = chat.add_user(account).await?;
+            tracing::info!(id = %user.id, %role, "account added from the command line");
+            user
+        }
+        Request::ListUsers { cursor } => {
+            let page = chat.users(Page::new(None, cursor.as_deref())?).await?;
+            return Ok(Answer::Users {
+                users: page.items.into_iter().map(Account::from).collect(),
+                next_cursor: page.next_cursor,
+            });
+        }
+        Request::SetPassword { name, password } => {
+            let password = chat.new_password("password", &password.0)?;
+            let user = chat.set_password(name, password).await?;
+            tracing::info!(id = %user.id, "password set from the command line");
+            user
+        }
+        Request::SetRole { name, role } => {
+            let user = chat.set_server_role(name, role.into()).await?;
+            tracing::info!(id = %user.id, %role, "role set from the command line");
+            user
+        }
+        Request::SetDisabled { name, disabled } => {
+            let user = chat.set_disabled(name, disabled).await?;
+            tracing::info!(id = %user.id, disabled, "account set from the command line");
+            user
+        }
+    };
+    Ok(Answer::User(user.into()))
+}
+
+/// Says what is wrong in the words of who asked: the domain knows no names any more by then.
+fn explain(request: &Request, error: &Error) -> Refusal {
+    let message = match (error.code, request) {
+        (
+            Code::NotFound,
+            Request::SetPassword { name, .. }
+            | Request::SetRole { name, .. }
+            | Request::SetDisabled { name, .. },
+        ) => format!("there is no account {name:?}; \"chatd user list\" shows all that there are"),
+        (
+            Code::AlreadyExists,
+            Request::AddUser {
+                username, email, ..
+            },
+        ) => {
+            let taken = error.details.as_ref().map(|details| &details["field"]);
+            if taken.is_some_and(|field| field == "email") {
+                format!("the e-mail address {email:?} belongs to an account already; name another")
+            } else {
+                format!(
+                    "the username {username:?}, or one that looks like it, is taken; choose another"
+                )
+            }
+        }
+        _ => error.message.to_string(),
+    };
+    Refusal::new(error.code, message)
+}

@@ -1,0 +1,349 @@
+//! The data folder: one process owns it, and no other user of the machine sees what is in it.
+
+use crate::chat::SECRET_BYTES;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid, test_kill_process};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
+};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Locked by the process that owns the folder, and holds its process id.
+const LOCK: &str = "chatd.lock";
+/// The SQLite database.
+const DATABASE: &str = "chatd.db";
+/// What tokens are signed with.
+const SECRET: &str = "jwt.secret";
+/// The same on its way to disk.
+const NEW_SECRET: &str = "jwt.secret.new";
+/// Where a running server takes commands.
+const CONTROL_SOCKET: &str = "control.sock";
+/// What a new file system has at its top.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Rights of the folder: its owner's only.
+const FOLDER_MODE: u32 = 0o700;
+/// Rights of the files in it.
+const FILE_MODE: u32 = 0o600;
+/// The rights that nobody but the owner may have.
+const RIGHTS_OF_OTHERS: u32 = 0o077;
+/// A file longer than this was not meant as a secret.
+const SECRET_MAX_BYTES: u64 = 4096;
+/// The lock file is looked at so often for who holds it, which a process that has just started may
+/// not have written yet.
+const HOLDER_TRIES: usize = 10;
+/// The time between two looks.
+const HOLDER_WAIT: Duration = Duration::from_millis(10);
+
+/// A data folder that this process owns, for as long as the value lives.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    handle: File,
+    lock: File,
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process owns it.
+    #[error(
+        "the data folder \"{}\" is in use by {}; stop that first, or name another folder with --data-dir",
+        folder.display(),
+        pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The owner's process id; nothing when it cannot be told, as from within a container.
+        pid: Option<u32>,
+    },
+    /// It has other things in it, and others may look at it. Taking it over could break them.
+    #[error(
+        "\"{}\" has files in it that are not chatd's, and other users may read it; name an empty or a new folder with --data-dir, or make it private with: chmod 700 \"{}\"",
+        folder.display(),
+        folder.display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The system refused something.
+    #[error("the data folder \"{}\" cannot be {doing}: {source}{}", folder.display(), hint(source))]
+    System {
+        /// The folder.
+        folder: PathBuf,
+        /// What was tried, as in "cannot be locked".
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "; run chatd as the user whom the folder belongs to, or name one of your own with --data-dir"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "; name a folder, not a file, with --data-dir"
+        }
+        _ => "",
+    }
+}
+
+impl DataFolder {
+    /// Makes the folder if it is not there, keeps other users out of it, and takes its lock. It may
+    /// wait 100 ms to find out who else has the lock.
+    ///
+    /// # Errors
+    /// [`FolderError::InUse`] when another process owns the folder.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let failed = |doing| {
+            move |source| FolderError::System {
+                folder: path.to_owned(),
+                doing,
+                source,
+            }
+        };
+        make(path).map_err(failed("made"))?;
+        let folder = path.canonicalize().map_err(failed("found"))?;
+        let handle = File::open(&folder).map_err(failed("opened"))?;
+        make_private(&folder, &handle, failed("made private"))?;
+        let lock = open_file(&folder.join(LOCK)).map_err(failed("locked"))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+            if error == Errno::WOULDBLOCK {
+                let pid = holder(&lock);
+                return FolderError::InUse {
+                    folder: folder.clone(),
+                    pid,
+                };
+            }
+            failed("locked")(error.into())
+        })?;
+        let folder = Self {
+            path: folder,
+            handle,
+            lock,
+        };
+        folder.sign();
+        folder.give_to_owner().map_err(failed("prepared"))?;
+        Ok(folder)
+    }
+
+    /// Whether a folder has a chatd database, without touching anything.
+    pub fn has_database(path: &Path) -> bool {
+        path.join(DATABASE).exists()
+    }
+
+    /// The folder itself, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder, open: a name for it that is always short.
+    pub(super) fn handle(&self) -> &File {
+        &self.handle
+    }
+
+    /// The database file; it need not be there.
+    pub fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Where a running server takes commands.
+    pub fn control_socket(&self) -> PathBuf {
+        control_socket_in(&self.path)
+    }
+
+    /// What tokens are signed with: at least 32 bytes, random and made at the first call, kept in
+    /// the folder from then on.
+    ///
+    /// # Errors
+    /// A sentence that says what to do, when the file is too short, too long or cannot be used.
+    pub fn secret(&self) -> io::Result<Vec<u8>> {
+        let path = self.path.join(SECRET);
+        let named = |error: io::Error| {
+            let text = format!("\"{}\" cannot be used: {error}", path.display());
+            io::Error::new(error.kind(), text)
+        };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return self.make_secret().map_err(named);
+            }
+            Err(error) => return Err(named(error)),
+        };
+        let mut secret = Vec::new();
+        file.take(SECRET_MAX_BYTES + 1)
+            .read_to_end(&mut secret)
+            .map_err(named)?;
+        if secret.len() < SECRET_BYTES || secret.len() as u64 > SECRET_MAX_BYTES {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                format!(
+                    "\"{}\" is not a secret: it must have {SECRET_BYTES} to {SECRET_MAX_BYTES} bytes; \
+                     put the right file back from a backup, or delete it and start again, after which \
+                     everybody has to sign in once more",
+                    path.display()
+                ),
+            ));
+        }
+        Ok(secret)
+    }
+
+    /// Writes a new secret so that after a crash it is there as a whole or not at all.
+    fn make_secret(&self) -> io::Result<Vec<u8>> {
+        let mut secret = vec![0; SECRET_BYTES];
+        getrandom::fill(&mut secret).map_err(io::Error::other)?;
+        let on_its_way = self.path.join(NEW_SECRET);
+        let mut file = open_file(&on_its_way)?;
+        // One that a crash left behind may have been longer.
+        file.set_len(0)?;
+        file.write_all(&secret)?;
+        self.give(&file)?;
+        file.sync_all()?;
+        std::fs::rename(on_its_way, self.path.join(SECRET))?;
+        self.handle.sync_all()?;
+        Ok(secret)
+    }
+
+    /// Writes the process id into the lock file. It is there for messages, so a full disk, on which
+    /// a server still serves what it has, does not stop anything.
+    fn sign(&self) {
+        let text = format!("{}\n", std::process::id());
+        let signed = self
+            .lock
+            .set_len(0)
+            .and_then(|()| self.lock.write_all_at(text.as_bytes(), 0));
+        if let Err(error) = signed {
+            tracing::warn!(%error, "the process id could not be written into the lock file");
+        }
+    }
+
+    /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
+    /// user. SQLite does the same with the files that it puts beside a database.
+    fn give_to_owner(&self) -> io::Result<()> {
+        if self.other_owner()?.is_some() {
+            self.give(&self.lock)?;
+            self.give(&open_file(&self.database())?)?;
+        }
+        Ok(())
+    }
+
+    fn give(&self, file: &File) -> io::Result<()> {
+        let Some((user, group)) = self.other_owner()? else {
+            return Ok(());
+        };
+        match fchown(file, Some(user), Some(group)) {
+            // Some containers have a root that may not do this, and need no more than they have.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            given => given,
+        }
+    }
+
+    /// The folder's owner and group, if this is root acting for somebody else.
+    fn other_owner(&self) -> io::Result<Option<(u32, u32)>> {
+        let folder = self.handle.metadata()?;
+        let other = geteuid().is_root() && folder.uid() != geteuid().as_raw();
+        Ok(other.then(|| (folder.uid(), folder.gid())))
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // A lock that nobody holds should name nobody; closing the file gives it up.
+        let _ = self.lock.set_len(0);
+    }
+}
+
+/// Where the control socket of a folder is.
+pub(super) fn control_socket_in(folder: &Path) -> PathBuf {
+    folder.join(CONTROL_SOCKET)
+}
+
+/// Makes a folder with its parents, each of which is on disk before anything is put into it.
+fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    if let Some(parent) = parent {
+        make(parent)?;
+    }
+    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(parent.unwrap_or(Path::new(".")))?.sync_all(),
+    }
+}
+
+/// Takes the rights of others away from a folder that is chatd's, or is going to be.
+fn make_private(
+    folder: &Path,
+    handle: &File,
+    failed: impl Fn(io::Error) -> FolderError,
+) -> Result<(), FolderError> {
+    let mode = handle.metadata().map_err(&failed)?.mode();
+    if mode & RIGHTS_OF_OTHERS == 0 {
+        return Ok(());
+    }
+    if !is_ours(folder).map_err(&failed)? {
+        return Err(FolderError::Foreign {
+            folder: folder.to_owned(),
+        });
+    }
+    handle
+        .set_permissions(Permissions::from_mode(FOLDER_MODE))
+        .map_err(failed)
+}
+
+/// Whether a folder is empty or has something of chatd in it; `/tmp` and `/home/ada` do not.
+fn is_ours(folder: &Path) -> io::Result<bool> {
+    let mut is_empty = true;
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if [LOCK, DATABASE, SECRET].iter().any(|ours| name == *ours) {
+            return Ok(true);
+        }
+        is_empty &= name == LOST_AND_FOUND;
+    }
+    Ok(is_empty)
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+}
+
+/// The process that holds the lock, if it lives where this one can see it.
+fn holder(lock: &File) -> Option<u32> {
+    for attempt in 0..HOLDER_TRIES {
+        if attempt > 0 {
+            std::thread::sleep(HOLDER_WAIT);
+        }
+        let mut text = [0; 16];
+        let length = lock.read_at(&mut text, 0).unwrap_or(0);
+        let pid = std::str::from_utf8(&text[..length])
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .and_then(Pid::from_raw);
+        // What a killed process left behind is not the answer: its successor has yet to write.
+        if let Some(pid) = pid
+            && test_kill_process(pid) != Err(Errno::SRCH)
+        {
+            return pid.as_raw_nonzero().get().try_into().ok();
+        }
+    }
+    None
+}

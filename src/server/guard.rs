@@ -1,0 +1,235 @@
+//! The guard around one client's stream.
+//!
+//! Neither hyper nor the Socket.IO engine protects itself from a peer that does not read: the
+//! engine's writer waits for its flush for good, and what the peer goes on sending is answered into
+//! buffers without a bound. The guard sits below both and keeps what one peer costs small:
+//!
+//! - while a write is pending, nothing is read, so a peer that does not drain is not answered either;
+//! - a write that has been pending for the stall timeout ends the connection;
+//! - reading is held to a rate, and stops altogether while [`Transport::set_reading`] says so;
+//! - [`Transport::cut`] ends both directions from outside.
+//!
+//! An idle connection owns no timer: each exists only while something waits for it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::connections::Slot;
+use super::limits::GuardLimits;
+use super::read_budget::ReadBudget;
+use crate::realtime::transport::Transport;
+
+/// A stream that protects the server from its peer. See the module's text.
+#[derive(Debug)]
+pub struct Guard<S> {
+    // Dropped first: a connection's place is given back only when its socket is closed.
+    stream: S,
+    transport: Arc<Transport>,
+    stall: Option<Stall>,
+    stall_timeout: Duration,
+    on_stall: fn(&S),
+    budget: ReadBudget,
+    _slot: Option<Slot>,
+}
+
+/// A pending write, and when it will have been pending for too long.
+#[derive(Debug)]
+struct Stall {
+    operation: Operation,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// What is pending. Only its own progress ends a stall: a plain socket's flush is always done, even
+/// while a write to it is stuck, and a TLS stream takes a write into its buffer while its flush is
+/// stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Write,
+    Flush,
+}
+
+impl<S> Guard<S> {
+    /// Guards `stream`, under the handle `transport`.
+    pub fn new(stream: S, transport: Arc<Transport>, limits: GuardLimits) -> Self {
+        Self {
+            stream,
+            transport,
+            stall: None,
+            stall_timeout: limits.stall_timeout,
+            on_stall: |_| {},
+            budget: ReadBudget::new(limits),
+            _slot: None,
+        }
+    }
+
+    /// Keeps the connection's place among the counted ones until the guard is dropped, wherever it
+    /// is moved to.
+    #[must_use]
+    pub fn with_slot(self, slot: Slot) -> Self {
+        Self {
+            _slot: Some(slot),
+            ..self
+        }
+    }
+
+    /// Does this to the stream, too, when its peer has not drained it for too long.
+    #[must_use]
+    pub fn on_stall(self, on_stall: fn(&S)) -> Self {
+        Self { on_stall, ..self }
+    }
+
+    /// The stream inside.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Cuts the connection if a write has been pending for too long, and fails if the connection is
+    /// cut.
+    ///
+    /// The deadline wakes both the reader and the writer, and either looks at it, so that it counts
+    /// even when the task that began the write is gone.
+    fn check(&mut self) -> io::Result<()> {
+        if let Some(stall) = &mut self.stall {
+            let waker = Waker::from(Arc::clone(&self.transport));
+            if stall
+                .deadline
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+            {
+                self.stall = None;
+                (self.on_stall)(&self.stream);
+                self.transport.cut();
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer does not drain",
+                ));
+            }
+        }
+        self.transport.check()
+    }
+
+    /// Keeps the account of pending writes with the outcome of one.
+    fn account<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: Operation,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            if self
+                .stall
+                .as_ref()
+                .is_some_and(|stall| stall.operation == operation)
+            {
+                self.stall = None;
+                self.transport.write_ended();
+            }
+            return outcome;
+        }
+        if self.stall.is_none() {
+            self.transport.write_began();
+            self.stall = Some(Stall {
+                operation,
+                deadline: Box::pin(sleep(self.stall_timeout)),
+            });
+        }
+        // Registering comes before looking, or a cut between the two would wake nobody.
+        let _ = self.transport.poll_cut(cx);
+        self.check()?;
+        Poll::Pending
+    }
+
+    /// Waits as the reader: woken by a cut, the end of a stall, or reading being allowed again.
+    fn hold<T>(&mut self, cx: &mut Context<'_>, paused: bool) -> Poll<io::Result<T>> {
+        self.transport.register_reader(cx);
+        self.check()?;
+        if paused && self.transport.is_reading() {
+            // It was allowed again between the first look and the registration, whose wake came too
+            // early.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.transport.check()?;
+        if this.stall.is_some() {
+            return this.hold(cx, false);
+        }
+        if !this.transport.is_reading() {
+            return this.hold(cx, true);
+        }
+        if this.budget.poll_ready(cx).is_pending() {
+            return this.hold(cx, false);
+        }
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) => {
+                let read = buf.filled().len() - before;
+                if read > 0 {
+                    this.budget.spend(read);
+                    this.transport.hear();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => this.hold(cx, false),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.transport.check()?;
+        let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.account(cx, Operation::Write, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.transport.check()?;
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.account(cx, Operation::Write, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.transport.check()?;
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        this.account(cx, Operation::Flush, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.transport.check()?;
+        let outcome = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.account(cx, Operation::Flush, outcome)
+    }
+}

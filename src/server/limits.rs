@@ -1,0 +1,105 @@
+//! What the listener and the guards allow, and their defaults.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// How many connections there may be in all.
+pub const MAX_CONNECTIONS: usize = 20_000;
+
+/// How many connections there may be from one address.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 256;
+
+/// How long a request's head may take from its first byte, or a connection's first head from the
+/// accept.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a kept-alive connection may wait for its next request.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How long a request with a body may take until its answer begins.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest request head, in bytes; hyper answers 431 beyond it. Also the largest read at once.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a write may be pending before its connection is cut.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What one connection may send in the long run, in bytes a second.
+pub const READ_BYTES_PER_SECOND: u32 = 1024 * 1024;
+
+/// What one connection may send at once, in bytes. After a pause it may be twice this, since the
+/// bucket is looked at only when it is empty.
+pub const READ_BURST_BYTES: u32 = 1024 * 1024;
+
+/// What a guard allows its peer.
+#[derive(Debug, Clone, Copy)]
+pub struct GuardLimits {
+    /// How long a write may be pending; [`STALL_TIMEOUT`] by default.
+    pub stall_timeout: Duration,
+    /// Bytes a second, at least 1; [`READ_BYTES_PER_SECOND`] by default.
+    pub read_bytes_per_second: u32,
+    /// Bytes at once, at least 1; [`READ_BURST_BYTES`] by default.
+    pub read_burst_bytes: u32,
+}
+
+impl Default for GuardLimits {
+    fn default() -> Self {
+        Self {
+            stall_timeout: STALL_TIMEOUT,
+            read_bytes_per_second: READ_BYTES_PER_SECOND,
+            read_burst_bytes: READ_BURST_BYTES,
+        }
+    }
+}
+
+/// What the listener allows. The defaults are those of the configuration and of the constants named
+/// at each field.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// Connections in all, [`MAX_CONNECTIONS`]; beyond it the answer is 503.
+    pub max_connections: usize,
+    /// Connections from one peer address, [`MAX_CONNECTIONS_PER_ADDRESS`]; beyond it the answer is
+    /// 429.
+    pub max_connections_per_address: usize,
+    /// Peers that are not counted by address; loopback.
+    pub exempt_addresses: Vec<IpNet>,
+    /// Proxies. They are not counted either, since they bring many clients, who are counted by
+    /// forwarded address.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For a request's head, [`HEADER_TIMEOUT`].
+    pub header_timeout: Duration,
+    /// For the next request on a kept-alive connection, [`IDLE_TIMEOUT`].
+    pub idle_timeout: Duration,
+    /// For a request with a body until its answer begins, [`BODY_TIMEOUT`].
+    pub body_timeout: Duration,
+    /// For a pending write, [`STALL_TIMEOUT`].
+    pub stall_timeout: Duration,
+    /// Bytes read a second, [`READ_BYTES_PER_SECOND`].
+    pub read_bytes_per_second: u32,
+    /// Bytes read at once, [`READ_BURST_BYTES`].
+    pub read_burst_bytes: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        let guard = GuardLimits::default();
+        Self {
+            max_connections: MAX_CONNECTIONS,
+            max_connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
+            exempt_addresses: vec![
+                IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+                IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+            ],
+            trusted_proxies: Vec::new(),
+            header_timeout: HEADER_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+            stall_timeout: guard.stall_timeout,
+            read_bytes_per_second: guard.read_bytes_per_second,
+            read_burst_bytes: guard.read_burst_bytes,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The composition root: puts the parts together, starts them, and stops them in order.
+
+pub mod address;
+pub mod connections;
+pub mod control;
+pub mod data_folder;
+mod front;
+pub mod guard;
+mod head_timer;
+pub mod limits;
+pub mod listener;
+mod origin;
+mod read_budget;
+mod refusal;
+
+use crate::chat::{Chat, Clock, Error as ChatError};
+use crate::config::Config;
+use crate::realtime::gate::{Gate, GateLimits};
+use crate::realtime::{Entrance, Realtime, run_fanout};
+use crate::store::{OpenError, Outbox, Store};
+use connections::Connections;
+use control::Control;
+use data_folder::DataFolder;
+use limits::ConnectionLimits;
+use socketioxide::SocketIo;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A stop takes so long at most, whatever the clients do.
+const STOP_TIME: Duration = Duration::from_secs(9);
+/// The engine has so long to send what it holds and close its sessions.
+const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
+/// Between two rounds of housekeeping.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {error}; stop what uses it, or choose another with --listen"
+    )]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A file of the data folder.
+    #[error("cannot use the data folder: {0}")]
+    Folder(#[from] io::Error),
+    /// The domain.
+    #[error("cannot start: {0}")]
+    Chat(#[from] ChatError),
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    chat: Arc<Chat>,
+    store: Store,
+    realtime: Arc<Realtime>,
+    io: SocketIo,
+    connections: Connections,
+    stop: watch::Sender<bool>,
+    fanout: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    control: Control,
+    /// Last, so that the folder stays locked until everything else is gone.
+    _folder: DataFolder,
+}
+
+impl Server {
+    /// Opens the store, binds the address and serves.
+    pub async fn start(
+        config: Arc<Config>,
+        folder: DataFolder,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let wanted = config.server.listen;
+        let in_use = |error| StartError::Listen {
+            address: wanted,
+            error,
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
+        let address = listener.local_addr().map_err(in_use)?;
+        let config = with_public_url(config, address);
+        let (store, outbox, chat) = open(&folder, &config, clock).await?;
+        let (realtime, engine, io, signals) = Realtime::new(chat.clone());
+        let gate = Gate::new(gate_limits(&config));
+        let entrance = Entrance::new(engine, gate, &realtime);
+        let service = front::service(&config, entrance, crate::http::router(chat.clone()));
+        let control = Control::open(&folder, chat.clone())?;
+        let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));
+        let (stop, stopping) = watch::channel(false);
+        let connections = listener::serve(listener, connection_limits(&config), service, stopping);
+        let background = vec![
+            tokio::spawn(housekeep(chat.clone())),
+            tokio::spawn(purge(chat.clone())),
+        ];
+        tracing::info!(%address, "listening");
+        Ok(Self {
+            address,
+            chat,
+            store,
+            realtime,
+            io,
+            connections,
+            stop,
+            fanout,
+            background,
+            control,
+            _folder: folder,
+        })
+    }
+
+    /// The address that is really listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The domain.
+    pub fn chat(&self) -> &Arc<Chat> {
+        &self.chat
+    }
+
+    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
+    /// go of the clients, who come back to the next process by themselves.
+    pub async fn stop(self) {
+        let deadline = Instant::now() + STOP_TIME;
+        self.stop.send_replace(true);
+        self.realtime.stop_admitting();
+        for task in &self.background {
+            task.abort();
+        }
+        self.control.close().await;
+        // The writer finishes its queue, then the outbox ends, then the fan-out.
+        let _ = timeout_at(deadline, self.store.close()).await;
+        let _ = timeout_at(deadline, self.fanout).await;
+        let _ = timeout(ENGINE_STOP_TIME, self.io.close()).await;
+        let _ = timeout(ENGINE_STOP_TIME, self.connections.wait_idle()).await;
+        self.connections.cut_all();
+        let _ = timeout_at(deadline, self.connections.wait_idle()).await;
+        tracing::info!("stopped");
+    }
+}
+
+/// The domain without a listener, for a command line that works on a folder by itself.
+pub struct Offline {
+    chat: Arc<Chat>,
+    store: Store,
+    outbox: JoinHandle<()>,
+    _folder: DataFolder,
+}
+
+/// Opens a folder's database without serving it.
+pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline, StartError> {
+    let address = config.server.listen;
+    let config = with_public_url(config, address);
+    let (store, mut outbox, chat) = open(&folder, &config, Clock::default()).await?;
+    let outbox = tokio::spawn(async move {
+        while let Some(batch) = outbox.recv().await {
+            // Nobody is connected, so replies are all there is to give.
+            batch.into_iter().for_each(crate::store::Told::finish);
+        }
+    });
+    Ok(Offline {
+        chat,
+        store,
+        outbox,
+        _folder: folder,
+    })
+}
+
+impl Offline {
+    /// The domain.
+    pub fn chat(&self) -> &Arc<Chat> {
+        &self.chat
+    }
+
+    /// Waits until everything is on disk.
+    pub async fn close(self) {
+        self.store.close().await;
+        let _ = self.outbox.await;
+    }
+}
+
+async fn open(
+    folder: &DataFolder,
+    config: &Arc<Config>,
+    clock: Clock,
+) -> Result<(Store, Outbox, Arc<Chat>), StartError> {
+    let secret = folder.secret()?;
+    let (database, config) = (folder.database(), config.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        let (store, outbox) = Store::open(&database, Box::new(disk_failed))?;
+        let chat = Chat::new(store.clone(), config, clock, &secret)?;
+        Ok((store, outbox, Arc::new(chat)))
+    });
+    opened.await.map_err(io::Error::other)?
+}
+
+/// What is on a disk that failed is unknown, so nothing more is promised on top of it. Clients send
+/// what was not acknowledged again, with its `clientId`, to the next process.
+fn disk_failed(why: &str) {
+    tracing::error!(why, "the disk failed; stopping at once, since what is on it is unknown");
+    std::process::exit(1);
+}
+
+/// An unset public address is the one that is listened on.
+fn with_public_url(config: Arc<Config>, address: SocketAddr) -> Arc<Config> {
+    if !config.server.public_url.is_empty() {
+        return config;
+    }
+    let mut config = Arc::unwrap_or_clone(config);
+    config.server.public_url = format!("http://{address}");
+    Arc::new(config)
+}
+
+fn gate_limits(config: &Config) -> GateLimits {
+    let server = &config.server;
+    GateLimits {
+        max_connections_per_address: server.max_connections_per_address as usize,
+        max_unauthenticated_per_address: server.max_unauthenticated_per_address as usize,
+        exempt_addresses: server.exempt_addresses.clone(),
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let server = &config.server;
+    ConnectionLimits {
+        max_connections: server.max_connections as usize,
+        max_connections_per_address: server.max_connections_per_address as usize,
+        exempt_addresses: server.exempt_addresses.clone(),
+        trusted_proxies: server.trusted_proxies.clone(),
+        ..ConnectionLimits::default()
+    }
+}
+
+async fn housekeep(chat: Arc<Chat>) {
+    let mut rounds = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        rounds.tick().await;
+        if let Err(error) = chat.housekeeping().await {
+            tracing::warn!(%error, "housekeeping waits for its next round");
+        }
+    }
+}
+
+async fn purge(chat: Arc<Chat>) {
+    if let Err(error) = chat.purge_deleted_rooms().await {
+        tracing::warn!(%error, "deleted rooms are purged at the next start");
+    }
+}

@@ -1,0 +1,59 @@
+//! What can go wrong below the domain.
+
+use super::sql::Value;
+
+/// A promise of the tables that a command broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unique {
+    /// One account a name.
+    Username,
+    /// One account an e-mail address.
+    Email,
+    /// One message a sender and `clientId`.
+    ClientId,
+    /// One membership a room and user.
+    Member,
+    /// One ban a room and user.
+    Ban,
+}
+
+/// What can go wrong below the domain.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// A row like this is there already.
+    #[error("{0:?} is taken")]
+    Unique(Unique),
+    /// No room on the disk; nothing was written.
+    #[error("the disk is full")]
+    Full,
+    /// The disk failed; what is on it is unknown.
+    #[error("the disk failed: {0}")]
+    Disk(String),
+    /// Too many commands or queries are waiting; nothing was done.
+    #[error("too much is waiting")]
+    Overloaded,
+    /// A query took longer than it may.
+    #[error("the query took too long")]
+    TooSlow,
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A command panicked; nothing of it was kept.
+    #[error("a command panicked")]
+    Panicked,
+    /// Everything that should not happen.
+    #[error("{0}")]
+    Database(String),
+}
+
+impl Error {
+    pub(crate) fn unexpected(wanted: &str, found: &Value<'_>) -> Self {
+        let kind = match found {
+            Value::Null => "nothing",
+            Value::Int(_) => "a number",
+            Value::Text(_) => "text",
+            Value::Blob(_) => "bytes",
+        };
+        Self::Database(format!("a column has {kind} where {wanted} belongs"))
+    }
+}

@@ -1,0 +1,94 @@
+//! Invites: one that counts a room, and what became of the earlier ones.
+
+use super::Error;
+use super::sql::{Row, Tx, values};
+use crate::model::{RoomId, Time, UserId};
+
+/// An invite as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct InviteRow {
+    pub token: String,
+    pub room: RoomId,
+    pub created_by: UserId,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+    pub max_uses: Option<i64>,
+    pub uses: i64,
+    pub revoked_at: Option<Time>,
+}
+
+impl InviteRow {
+    /// Whether it lets anybody in at `now`.
+    pub fn is_good(&self, now: Time) -> bool {
+        self.revoked_at.is_none()
+            && self.expires_at.is_none_or(|end| end > now)
+            && self.max_uses.is_none_or(|most| self.uses < most)
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<InviteRow, Error> {
+    Ok(InviteRow {
+        token: row.get(0)?,
+        room: row.get(1)?,
+        created_by: row.get(2)?,
+        created_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        max_uses: row.get(5)?,
+        uses: row.get(6)?,
+        revoked_at: row.get(7)?,
+    })
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, invite: &InviteRow) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO room_invites (token, room_id, created_by, created_at, expires_at, max_uses)
+         VALUES (?, ?, ?, ?, ?, ?)",
+        values![
+            invite.token,
+            invite.room,
+            invite.created_by,
+            invite.created_at,
+            invite.expires_at,
+            invite.max_uses
+        ],
+    )?;
+    Ok(())
+}
+
+/// The invite of a token, good or not, of a room that is there.
+pub(crate) fn get(tx: &mut Tx<'_>, token: &str) -> Result<Option<InviteRow>, Error> {
+    tx.one(
+        "SELECT i.token, i.room_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.revoked_at
+         FROM room_invites i JOIN rooms r ON r.id = i.room_id
+         WHERE i.token = ? AND r.deleted_at IS NULL",
+        values![token],
+        read,
+    )
+}
+
+/// The invites of a room that were not revoked; one at most.
+pub(crate) fn of_room(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<InviteRow>, Error> {
+    tx.one(
+        "SELECT token, room_id, created_by, created_at, expires_at, max_uses, uses, revoked_at
+         FROM room_invites WHERE room_id = ? AND revoked_at IS NULL",
+        values![room],
+        read,
+    )
+}
+
+/// Ends the room's invite and says whether there was one.
+pub(crate) fn revoke(tx: &mut Tx<'_>, room: RoomId, at: Time) -> Result<bool, Error> {
+    let ended = tx.execute(
+        "UPDATE room_invites SET revoked_at = ? WHERE room_id = ? AND revoked_at IS NULL",
+        values![at, room],
+    )?;
+    Ok(ended > 0)
+}
+
+pub(crate) fn count_use(tx: &mut Tx<'_>, token: &str) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE room_invites SET uses = uses + 1 WHERE token = ?",
+        values![token],
+    )?;
+    Ok(())
+}

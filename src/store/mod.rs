@@ -1,0 +1,221 @@
+//! Everything that is durable, behind two doors: [`Store::command`] and [`Store::query`].
+//!
+//! Commands run one after another on a writer thread, many to a commit; what they tell comes out of
+//! the [`Outbox`] in commit order. Queries run beside it, each in a read transaction of its own.
+
+mod command;
+mod error;
+pub(crate) mod invites;
+pub(crate) mod members;
+pub(crate) mod messages;
+pub(crate) mod rooms;
+pub(crate) mod sessions;
+pub mod sql;
+pub(crate) mod users;
+mod writer;
+
+pub use command::{Command, Events, Told};
+pub use error::{Error, Unique};
+
+use command::Job;
+use sql::{Tx, sqlite};
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use writer::Writer;
+
+/// So many commands may wait for the writer.
+const QUEUE_COMMANDS: usize = 4096;
+/// So many committed batches may wait for the fan-out; then the writer waits for it.
+const OUTBOX_BATCHES: usize = 64;
+/// So many queries run at once.
+const READERS: u32 = 4;
+/// A query waits so long for its turn.
+const READER_WAIT: Duration = Duration::from_secs(1);
+/// A query runs so long at most, since a long one keeps the write-ahead log from being emptied.
+const QUERY_TIME: Duration = Duration::from_secs(5);
+
+/// What is called when the disk failed and nobody knows what is on it.
+pub type FatalDisk = Box<dyn Fn(&str) + Send>;
+/// Committed commands, in batches, in commit order.
+pub type Outbox = tokio::sync::mpsc::Receiver<Vec<Told>>;
+
+mod migrations {
+    refinery::embed_migrations!("src/store/migrations/sqlite");
+}
+
+/// The database: cheap to clone, shared by everybody.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+struct Shared {
+    /// Nothing once the store is closed.
+    queue: RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
+    turns: Arc<Semaphore>,
+    writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// Why a database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The SQLite in this binary has faults that lose writes.
+    #[error(
+        "SQLite {0} can lose acknowledged writes; chatd needs 3.51.3 or later, so build it with the bundled one"
+    )]
+    OldSqlite(&'static str),
+    /// Somebody ran a later chatd on it.
+    #[error(
+        "the database is from a newer chatd (schema {found}, this one knows {known}); run that version or a later one"
+    )]
+    NewerDatabase {
+        /// The database's schema.
+        found: i64,
+        /// The newest schema of this binary.
+        known: i64,
+    },
+    /// Its tables could not be brought up to date; nothing was changed.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[from] Box<refinery::Error>),
+    /// It cannot be read or written.
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] Error),
+}
+
+impl Store {
+    /// Opens the database at `path`, which is made if it is not there, and brings it up to date.
+    /// `fatal` is called when the disk fails, and should end the process.
+    pub fn open(path: &Path, fatal: FatalDisk) -> Result<(Self, Outbox), OpenError> {
+        if rusqlite::version_number() < sqlite::OLDEST_VERSION {
+            return Err(OpenError::OldSqlite(rusqlite::version()));
+        }
+        let mut connection = sqlite::open_writer(path)?;
+        migrate(&mut connection)?;
+        let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
+        let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
+        let writer = Writer {
+            connection,
+            queue: jobs,
+            outbox: sender,
+            fatal,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| Error::Database(error.to_string()))?;
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .build(sqlite::readers(path))
+            .map_err(|error| Error::Database(error.to_string()))?;
+        let store = Self(Arc::new(Shared {
+            queue: RwLock::new(Some(queue)),
+            readers,
+            turns: Arc::new(Semaphore::new(READERS as usize)),
+            writer: std::sync::Mutex::new(Some(thread)),
+        }));
+        Ok((store, outbox))
+    }
+
+    /// A command: it may be run again after a rollback, so everything that is decided once is
+    /// decided before.
+    pub fn command<T, E>(
+        &self,
+        run: impl Fn(&mut Tx<'_>, &mut Events) -> Result<T, E> + Send + 'static,
+    ) -> Command<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        Command::new(self.clone(), Box::new(run))
+    }
+
+    /// Runs `read` in one read transaction, beside the writer.
+    pub async fn query<T, E>(
+        &self,
+        read: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let turn = tokio::time::timeout(READER_WAIT, self.0.turns.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(Error::Overloaded.into());
+        };
+        let readers = self.0.readers.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let mut connection = readers
+                .get()
+                .map_err(|error| Error::Database(error.to_string()))?;
+            sqlite::interrupt_after(&connection, QUERY_TIME)?;
+            let transaction = connection.transaction().map_err(Error::from)?;
+            read(&mut Tx::new(&mut &*transaction))
+        });
+        done.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
+    }
+
+    /// Takes no more commands and waits until those that were taken are on disk.
+    pub async fn close(&self) {
+        self.0
+            .queue
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let thread = self
+            .0
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // The thread's panic was logged where it happened.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    fn queue(&self, job: Box<dyn Job>) -> Result<(), (Box<dyn Job>, Error)> {
+        let queue = self.0.queue.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else {
+            return Err((job, Error::Closed));
+        };
+        queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(job) => (job, Error::Overloaded),
+            TrySendError::Disconnected(job) => (job, Error::Closed),
+        })
+    }
+}
+
+fn migrate(connection: &mut rusqlite::Connection) -> Result<(), OpenError> {
+    let runner = migrations::migrations::runner().set_grouped(true);
+    let known = runner
+        .get_migrations()
+        .iter()
+        .map(|migration| i64::from(migration.version()))
+        .max()
+        .unwrap_or(0);
+    let has_history: bool = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(Error::from)?;
+    if has_history {
+        let found: i64 = connection
+            .query_row(
+                "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(Error::from)?;
+        if found > known {
+            return Err(OpenError::NewerDatabase { found, known });
+        }
+    }
+    runner.run(connection).map_err(Box::new)?;
+    Ok(())
+}

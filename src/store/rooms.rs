@@ -1,0 +1,182 @@
+//! Rooms. A deleted room keeps its row until its messages are purged, and is seen by nobody.
+
+use super::Error;
+use super::messages;
+use super::sql::{Row, Tx, values};
+use crate::model::{Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
+
+/// A room to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRoom {
+    pub id: RoomId,
+    pub name: RoomName,
+    pub description: Option<String>,
+    pub is_private: bool,
+    pub created_by: UserId,
+    pub at: Time,
+}
+
+pub(crate) fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, room: &NewRoom) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO rooms (id, name, name_key, description, is_private, created_by, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        values![
+            room.id,
+            room.name.as_str(),
+            name_key(room.name.as_str()),
+            room.description,
+            room.is_private,
+            room.created_by,
+            room.at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Reads a room whose columns come first: eight of its own, then the asker's `is_admin`.
+fn read(row: &Row<'_>) -> Result<Room, Error> {
+    let is_admin: Option<bool> = row.get(7)?;
+    Ok(Room {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        is_private: row.get(3)?,
+        created_by: row.get(4)?,
+        created_at: row.get(5)?,
+        member_count: row.get(6)?,
+        role: is_admin.map(role),
+    })
+}
+
+pub(crate) fn role(is_admin: bool) -> Role {
+    if is_admin { Role::Admin } else { Role::Member }
+}
+
+/// A room with what `asker` is in it; also private ones, so the caller decides who is told.
+pub(crate) fn get(tx: &mut Tx<'_>, id: RoomId, asker: UserId) -> Result<Option<Room>, Error> {
+    tx.one(
+        "SELECT r.id, r.name, r.description, r.is_private, r.created_by, r.created_at, r.member_count, m.is_admin
+         FROM rooms r LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?
+         WHERE r.id = ? AND r.deleted_at IS NULL",
+        values![asker, id],
+        read,
+    )
+}
+
+/// Somebody's rooms in the order in which they joined, from after the given place on; each with
+/// the time of joining, for the next page's place.
+pub(crate) fn mine(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    name_like: &str,
+    after: (Time, RoomId),
+    limit: i64,
+) -> Result<Vec<(Time, RoomSummary)>, Error> {
+    let (at, id) = after;
+    let mut rooms = tx.all(
+        "SELECT r.id, r.name, r.description, r.is_private, r.created_by, r.created_at, r.member_count, m.is_admin,
+                r.last_seq, m.read_seq, m.joined_at
+         FROM room_members m JOIN rooms r ON r.id = m.room_id
+         WHERE m.user_id = ? AND r.deleted_at IS NULL AND r.name_key LIKE ? ESCAPE '!'
+           AND (m.joined_at > ? OR (m.joined_at = ? AND m.room_id > ?))
+         ORDER BY m.joined_at, m.room_id LIMIT ?",
+        values![user, name_like, at, at, id, limit],
+        |row| {
+            let (last_seq, read_seq): (i64, i64) = (row.get(8)?, row.get(9)?);
+            let summary = RoomSummary {
+                room: read(row)?,
+                last_seq,
+                read_seq,
+                unread: (last_seq - read_seq).max(0),
+                last_message: None,
+            };
+            Ok((row.get(10)?, summary))
+        },
+    )?;
+    for (_, summary) in &mut rooms {
+        if summary.last_seq > 0 {
+            summary.last_message = messages::at(tx, summary.room.id, summary.last_seq)?;
+        }
+    }
+    Ok(rooms)
+}
+
+/// Public rooms, the oldest first, from after the given place on.
+pub(crate) fn public(
+    tx: &mut Tx<'_>,
+    asker: UserId,
+    name_like: &str,
+    after: (Time, RoomId),
+    limit: i64,
+) -> Result<Vec<Room>, Error> {
+    let (at, id) = after;
+    tx.all(
+        "SELECT r.id, r.name, r.description, r.is_private, r.created_by, r.created_at, r.member_count, m.is_admin
+         FROM rooms r LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?
+         WHERE r.is_private = 0 AND r.deleted_at IS NULL AND r.name_key LIKE ? ESCAPE '!'
+           AND (r.created_at > ? OR (r.created_at = ? AND r.id > ?))
+         ORDER BY r.created_at, r.id LIMIT ?",
+        values![asker, name_like, at, at, id, limit],
+        read,
+    )
+}
+
+pub(crate) fn update(tx: &mut Tx<'_>, room: &Room) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE rooms SET name = ?, name_key = ?, description = ?, is_private = ?, created_by = ? WHERE id = ?",
+        values![
+            room.name,
+            name_key(&room.name),
+            room.description,
+            room.is_private,
+            room.created_by,
+            room.id
+        ],
+    )?;
+    Ok(())
+}
+
+/// Hides a room from everybody; what it holds is purged later.
+pub(crate) fn hide(tx: &mut Tx<'_>, id: RoomId, at: Time) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE rooms SET deleted_at = ? WHERE id = ?",
+        values![at, id],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn hidden(tx: &mut Tx<'_>) -> Result<Vec<RoomId>, Error> {
+    tx.all(
+        "SELECT id FROM rooms WHERE deleted_at IS NOT NULL",
+        values![],
+        |row| row.get(0),
+    )
+}
+
+/// Removes up to `limit` messages of a hidden room, and with the last of them the room itself.
+/// Says whether the room is gone.
+pub(crate) fn purge(tx: &mut Tx<'_>, id: RoomId, limit: i64) -> Result<bool, Error> {
+    let first: Option<i64> = tx
+        .one(
+            "SELECT min(seq) FROM messages WHERE room_id = ?",
+            values![id],
+            |row| row.get(0),
+        )?
+        .flatten();
+    if let Some(first) = first {
+        tx.execute(
+            "DELETE FROM messages WHERE room_id = ? AND seq < ?",
+            values![id, first + limit],
+        )?;
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM room_members WHERE room_id = ?", values![id])?;
+    tx.execute("DELETE FROM room_bans WHERE room_id = ?", values![id])?;
+    tx.execute("DELETE FROM room_invites WHERE room_id = ?", values![id])?;
+    tx.execute("DELETE FROM rooms WHERE id = ?", values![id])?;
+    Ok(true)
+}

@@ -1,0 +1,129 @@
+//! Sign-ins.
+
+use super::Error;
+use super::sql::{Tx, values};
+use crate::model::{ServerRole, Session, SessionId, Time, UserId};
+
+/// A sign-in to be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct NewSession {
+    pub id: SessionId,
+    pub user: UserId,
+    pub at: Time,
+    pub expires_at: Time,
+    pub user_agent: Option<String>,
+    pub address: String,
+}
+
+/// What a token is checked against.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub user: UserId,
+    pub role: ServerRole,
+    pub expires_at: Time,
+    pub last_seen_at: Time,
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, session: &NewSession) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, user_agent, address)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        values![
+            session.id,
+            session.user,
+            session.at,
+            session.at,
+            session.expires_at,
+            session.user_agent,
+            session.address,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Whose session it is; nothing if it ended or its owner is disabled.
+pub(crate) fn owner(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Owner>, Error> {
+    tx.one(
+        "SELECT s.user_id, u.is_admin, s.expires_at, s.last_seen_at
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = ? AND u.is_disabled = 0",
+        values![id],
+        |row| {
+            Ok(Owner {
+                user: row.get(0)?,
+                role: if row.get(1)? {
+                    ServerRole::Admin
+                } else {
+                    ServerRole::User
+                },
+                expires_at: row.get(2)?,
+                last_seen_at: row.get(3)?,
+            })
+        },
+    )
+}
+
+/// Somebody's live sessions, the newest first.
+pub(crate) fn list(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: Time,
+    current: SessionId,
+) -> Result<Vec<Session>, Error> {
+    tx.all(
+        "SELECT id, created_at, last_seen_at, user_agent, address FROM sessions
+         WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC",
+        values![user, now],
+        |row| {
+            let id = row.get(0)?;
+            Ok(Session {
+                id,
+                created_at: row.get(1)?,
+                last_seen_at: row.get(2)?,
+                user_agent: row.get(3)?,
+                address: row.get(4)?,
+                current: id == current,
+            })
+        },
+    )
+}
+
+pub(crate) fn ids(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SessionId>, Error> {
+    tx.all(
+        "SELECT id FROM sessions WHERE user_id = ?",
+        values![user],
+        |row| row.get(0),
+    )
+}
+
+pub(crate) fn extend(tx: &mut Tx<'_>, id: SessionId, expires_at: Time) -> Result<bool, Error> {
+    let changed = tx.execute(
+        "UPDATE sessions SET expires_at = ? WHERE id = ?",
+        values![expires_at, id],
+    )?;
+    Ok(changed > 0)
+}
+
+pub(crate) fn touch(tx: &mut Tx<'_>, id: SessionId, at: Time) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE sessions SET last_seen_at = ? WHERE id = ?",
+        values![at, id],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn delete(tx: &mut Tx<'_>, user: UserId, id: SessionId) -> Result<bool, Error> {
+    let gone = tx.execute(
+        "DELETE FROM sessions WHERE id = ? AND user_id = ?",
+        values![id, user],
+    )?;
+    Ok(gone > 0)
+}
+
+pub(crate) fn delete_expired(tx: &mut Tx<'_>, now: Time) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM sessions WHERE expires_at <= ?",
+        values![now],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The writer: one thread, one connection, many commands to a commit.
+
+use super::command::{Job, Told};
+use super::sql::Tx;
+use super::{Error, FatalDisk};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// At most so many commands share a commit.
+const BATCH_COMMANDS: usize = 256;
+/// The write-ahead log is copied back each time about so many commands were committed.
+const COMMANDS_BETWEEN_CHECKPOINTS: usize = 500;
+/// After so long without a command the write-ahead log is emptied.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Where a batch goes once it is on disk.
+pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
+
+pub(super) struct Writer {
+    pub connection: rusqlite::Connection,
+    pub queue: Receiver<Box<dyn Job>>,
+    pub outbox: OutboxSender,
+    pub fatal: FatalDisk,
+}
+
+impl Writer {
+    /// Works until every sender of the queue is gone and the queue is empty.
+    pub fn run(mut self) {
+        let mut since_checkpoint = 0;
+        loop {
+            let first = match self.queue.recv_timeout(IDLE) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    if since_checkpoint > 0 {
+                        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+                        since_checkpoint = 0;
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut batch = vec![first];
+            batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
+            since_checkpoint += batch.len();
+            self.commit(&mut batch);
+            let told = batch.into_iter().map(Job::told).collect();
+            if self.outbox.blocking_send(told).is_err() {
+                tracing::debug!("nobody listens to the outbox any more");
+            }
+            if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
+                self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+                since_checkpoint = 0;
+            }
+        }
+        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up.
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (done, error) = self.transaction(rest);
+            if let Some(error) = error {
+                for job in &mut rest[..done] {
+                    job.fail(error.clone());
+                }
+                if let Error::Disk(why) = &error {
+                    (self.fatal)(why);
+                }
+            }
+            rest = &mut rest[done..];
+        }
+    }
+
+    /// Runs jobs from the front in one transaction; says how many, and what spoiled all of them.
+    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> (usize, Option<Error>) {
+        if let Err(error) = self.sql("BEGIN IMMEDIATE") {
+            return (jobs.len(), Some(error));
+        }
+        for at in 0..jobs.len() {
+            if let Err(error) = self.one(&mut jobs[at]) {
+                self.give_up();
+                return (at + 1, Some(error));
+            }
+        }
+        match self.sql("COMMIT") {
+            Ok(()) => (jobs.len(), None),
+            Err(error) => {
+                self.give_up();
+                (jobs.len(), Some(error))
+            }
+        }
+    }
+
+    /// Runs one command in a savepoint. An error means that the whole transaction is lost; a command
+    /// that is merely refused keeps its refusal to itself.
+    fn one(&mut self, job: &mut Box<dyn Job>) -> Result<(), Error> {
+        self.sql("SAVEPOINT command")?;
+        let mut connection = &self.connection;
+        let mut tx = Tx::new(&mut connection);
+        let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx)));
+        let broken = tx.broken();
+        let kept = ran.unwrap_or_else(|_| {
+            job.fail(Error::Panicked);
+            false
+        });
+        // On a full disk or a failing one SQLite may have rolled everything back by itself.
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        if self.connection.is_autocommit() {
+            return Err(Error::Full);
+        }
+        if !kept {
+            self.sql("ROLLBACK TO command")?;
+        }
+        self.sql("RELEASE command")
+    }
+
+    fn give_up(&mut self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.sql("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn checkpoint(&mut self, pragma: &'static str) {
+        let done = self.connection.query_row(pragma, [], |_| Ok(()));
+        if let Err(error) = done {
+            tracing::warn!(%error, "the write-ahead log could not be copied back");
+        }
+    }
+
+    fn sql(&mut self, sql: &'static str) -> Result<(), Error> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
