@@ -1,7 +1,7 @@
 //! Accounts: registering, signing in, changing oneself; and what the command line does to others.
 
 use super::invites::{self, Entry};
-use super::page::{List, Page, escape_like};
+use super::page::{List, Page, Search};
 use super::sessions::{Device, SignedIn, Who, end_others};
 use super::{Chat, Command, Error, Input};
 use crate::config::Registration as Policy;
@@ -293,13 +293,13 @@ impl Chat {
     }
 
     /// People by the beginning of their name or a part of the name that they show.
-    pub async fn people(&self, query: String, page: Page) -> Result<List<Profile>, Error> {
+    pub async fn people(&self, search: Search, page: Page) -> Result<List<Profile>, Error> {
         let (after, rows) = (page.after_key(), page.rows());
         let found = self
             .store
             .query(move |tx| {
-                let name = format!("{}%", escape_like(&Username::key_of(&query)));
-                let shown = format!("%{}%", escape_like(&query.to_lowercase()));
+                let name = search.at_start(Username::key_of);
+                let shown = search.inside(str::to_lowercase);
                 Ok::<_, Error>(users::search(tx, &name, &shown, &after, rows)?)
             })
             .await?;

@@ -1,6 +1,6 @@
 //! Invites, and the ways into a room.
 
-use super::rooms::{as_admin, as_creator, get};
+use super::rooms::{as_member, get};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input, Joined};
 use crate::model::{Event, Invite, Role, RoomId, Time, UserId};
@@ -128,11 +128,11 @@ impl Chat {
     fn may_invite(&self) -> impl Fn(&mut Tx<'_>, Who, RoomId) -> Result<(), Error> + use<> {
         let admins = self.config.rooms.admins_may_invite;
         move |tx, who, room| {
-            let admin_of_it = admins && !who.is_server_admin();
-            if admin_of_it {
-                as_admin(tx, who, room).map(drop)
+            let (access, member) = as_member(tx, who, room)?;
+            if access.created_by == who.user || admins && member.role == Role::Admin {
+                Ok(())
             } else {
-                as_creator(tx, who, room).map(drop)
+                Err(Error::forbidden("Only this room's creator may do this."))
             }
         }
     }

@@ -266,7 +266,7 @@ impl Chat {
                 let ends = messages.first().zip(messages.last());
                 let (has_before, has_after) = match (ends, around) {
                     (Some((first, last)), _) => (first.seq > 1, last.seq < access.last_seq),
-                    (None, Around::Before(seq)) => (false, seq <= access.last_seq),
+                    (None, Around::Before(_)) => (false, access.last_seq > 0),
                     (None, _) => (access.last_seq > 0, false),
                 };
                 Ok(History {

@@ -27,7 +27,7 @@ pub use invites::{InviteRequest, InvitedTo};
 pub use limits::EventRate;
 pub use live::RoomUsers;
 pub use messages::{Around, History, NewMessage, Posted, ReadUpTo};
-pub use page::{List, Page};
+pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
 pub use tokens::SECRET_BYTES;

@@ -100,8 +100,35 @@ pub struct List<T> {
     pub next_cursor: Option<String>,
 }
 
+/// What is searched for: up to 100 characters, since every row is held against them.
+#[derive(Debug, Clone)]
+pub struct Search(String);
+
+impl Search {
+    const MAX_CHARS: usize = 100;
+
+    /// Checks what is searched for; empty finds everything.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        if text.chars().count() > Self::MAX_CHARS {
+            let why = format!("must have at most {} characters", Self::MAX_CHARS);
+            return Err(Error::field("query", why));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A pattern that finds it anywhere in a key made by `fold`.
+    pub(super) fn inside(&self, fold: impl Fn(&str) -> String) -> String {
+        format!("%{}%", escape_like(&fold(&self.0)))
+    }
+
+    /// A pattern that finds it at the start of a key made by `fold`.
+    pub(super) fn at_start(&self, fold: impl Fn(&str) -> String) -> String {
+        format!("{}%", escape_like(&fold(&self.0)))
+    }
+}
+
 /// A pattern for `LIKE … ESCAPE '!'` that finds `text` itself.
-pub(super) fn escape_like(text: &str) -> String {
+fn escape_like(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '!' | '%' | '_') {

@@ -1,7 +1,7 @@
 //! Rooms: making, finding, changing, joining, leaving, deleting.
 
 use super::invites::{self, Entry};
-use super::page::{List, Page, escape_like, place};
+use super::page::{List, Page, Search, place};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input};
 use crate::model::{Description, Event, Role, Room, RoomId, RoomName, RoomSummary, UserId};
@@ -151,18 +151,18 @@ impl Chat {
         })
     }
 
-    /// Somebody's own rooms whose name contains `query`, in the order in which they joined.
+    /// Somebody's own rooms whose name contains what is searched for, in the order in which they joined.
     pub async fn my_rooms(
         &self,
         who: Who,
-        query: String,
+        search: Search,
         page: Page,
     ) -> Result<List<RoomSummary>, Error> {
         let ((at, id), rows) = (page.after_place()?, page.rows());
         let found = self
             .store
             .query(move |tx| {
-                let name = format!("%{}%", escape_like(&rooms::name_key(&query)));
+                let name = search.inside(rooms::name_key);
                 Ok::<_, Error>(rooms::mine(tx, who.user, &name, (at, RoomId(id)), rows)?)
             })
             .await?;
@@ -170,18 +170,18 @@ impl Chat {
         Ok(page.list(found, key, |(_, summary)| summary))
     }
 
-    /// Public rooms whose name contains `query`, the oldest first.
+    /// Public rooms whose name contains what is searched for, the oldest first.
     pub async fn public_rooms(
         &self,
         who: Who,
-        query: String,
+        search: Search,
         page: Page,
     ) -> Result<List<Room>, Error> {
         let ((at, id), rows) = (page.after_place()?, page.rows());
         let found = self
             .store
             .query(move |tx| {
-                let name = format!("%{}%", escape_like(&rooms::name_key(&query)));
+                let name = search.inside(rooms::name_key);
                 Ok::<_, Error>(rooms::public(tx, who.user, &name, (at, RoomId(id)), rows)?)
             })
             .await?;
@@ -238,52 +238,35 @@ impl Chat {
 
     /// Deletes a room: its creator, or an admin of the server. It is gone at once for everybody;
     /// what it held is purged by and by.
-    pub async fn delete_room(self: &std::sync::Arc<Self>, who: Who, id: RoomId) -> Result<(), Error> {
+    pub fn delete_room(&self, who: Who, id: RoomId) -> Command<()> {
         let now = self.now();
-        self.store
-            .command(move |tx, events| {
-                if who.is_server_admin() {
-                    visible(tx, who, id)?;
-                } else {
-                    as_creator(tx, who, id)?;
-                }
-                rooms::hide(tx, id, now)?;
-                events.push(Event::RoomDeleted(id));
-                Ok::<_, Error>(())
-            })
-            .await?;
-        tokio::spawn(self.clone().purge(id));
-        Ok(())
+        self.store.command(move |tx, events| {
+            if who.is_server_admin() {
+                visible(tx, who, id)?;
+            } else {
+                as_creator(tx, who, id)?;
+            }
+            rooms::hide(tx, id, now)?;
+            events.push(Event::RoomDeleted(id));
+            Ok(())
+        })
     }
 
-    /// Goes on purging what an earlier process left.
-    pub async fn purge_deleted_rooms(self: std::sync::Arc<Self>) -> Result<(), Error> {
+    /// Purges the rooms that were deleted, a step a command.
+    pub(super) async fn purge_deleted_rooms(&self) -> Result<(), Error> {
         let rooms = self
             .store
             .query(|tx| Ok::<_, Error>(rooms::hidden(tx)?))
             .await?;
         for room in rooms {
-            self.clone().purge(room).await;
+            let step = || {
+                self.store.command(move |tx, _| {
+                    Ok::<_, Error>(rooms::purge(tx, room, PURGE_MESSAGES)?)
+                })
+            };
+            while !step().await? {}
         }
         Ok(())
-    }
-
-    /// Purges one room step by step. What is left when the server stops, or is too busy, waits for
-    /// the next start.
-    async fn purge(self: std::sync::Arc<Self>, id: RoomId) {
-        loop {
-            let step = self
-                .store
-                .command(move |tx, _| Ok::<_, Error>(rooms::purge(tx, id, PURGE_MESSAGES)?));
-            match step.await {
-                Ok(false) => {}
-                Ok(true) => return,
-                Err(error) => {
-                    tracing::warn!(room = %id, %error, "a deleted room is purged at the next start");
-                    return;
-                }
-            }
-        }
     }
 
     /// Joins a public room; harmless for a member of any.

@@ -272,7 +272,8 @@ impl Chat {
         })
     }
 
-    /// Ends the sessions that nobody can use any more, and forgets idle limits. Called each minute.
+    /// Ends the sessions that nobody can use any more, forgets idle limits, and purges deleted rooms.
+    /// Called each minute.
     pub async fn housekeeping(&self) -> Result<(), Error> {
         let now = self.now();
         let expired = self.sessions.expired(now);
@@ -283,9 +284,10 @@ impl Chat {
                 if !expired.is_empty() {
                     events.push(Event::SessionsEnded(expired.clone()));
                 }
-                Ok(())
+                Ok::<_, Error>(())
             })
-            .await
+            .await?;
+        self.purge_deleted_rooms().await
     }
 }
 

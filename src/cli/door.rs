@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::server::control::{self, Answer, AskError, Request};
 use crate::server::data_folder::{DataFolder, FolderError};
 use crate::server::{Offline, offline};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -15,6 +16,34 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The time between two tries.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// Takes a folder for a server. A command that has it for itself is waited for, and so is a server
+/// that stops.
+pub(super) async fn take_from_commands(path: &Path) -> Result<DataFolder, FolderError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match take(path).await {
+            Err(FolderError::InUse { .. })
+                if Instant::now() < deadline && !control::is_served(path).await =>
+            {
+                sleep(RETRY).await;
+            }
+            taken => return taken,
+        }
+    }
+}
+
+async fn take(path: &Path) -> Result<DataFolder, FolderError> {
+    let folder = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || DataFolder::open(&folder)).await;
+    opened.unwrap_or_else(|error| {
+        Err(FolderError::System {
+            folder: path.to_owned(),
+            doing: "opened",
+            source: error.into(),
+        })
+    })
+}
 
 /// The way to the data of one folder.
 pub(super) struct Door {
@@ -71,7 +100,7 @@ impl Door {
                 Err(AskError::Nobody) => {}
                 Err(error) => return Err(Failure::failed(error)),
             }
-            match self.take_folder().await {
+            match take(&self.config.data.dir).await {
                 Ok(folder) => {
                     let offline = offline(folder, self.config.clone())
                         .await
@@ -90,20 +119,6 @@ impl Door {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-
-    async fn take_folder(&self) -> Result<DataFolder, FolderError> {
-        let path = self.config.data.dir.clone();
-        let folder = path.clone();
-        tokio::task::spawn_blocking(move || DataFolder::open(&path))
-            .await
-            .unwrap_or_else(|error| {
-                Err(FolderError::System {
-                    folder,
-                    doing: "opened",
-                    source: std::io::Error::other(error),
-                })
-            })
     }
 
     /// Gives the folder back, if it was taken.

@@ -35,11 +35,8 @@ const TABLE: [(Exit, &str); 6] = [
 
 /// What `--help` says about the exit codes.
 pub(super) fn table() -> String {
-    let mut text = "Exit codes:".to_owned();
-    for (exit, meaning) in TABLE {
-        text += &format!("\n  {:>2}  {meaning}", exit as u8);
-    }
-    text
+    let lines = TABLE.map(|(exit, meaning)| format!("  {:>2}  {meaning}", exit as u8));
+    format!("Exit codes:\n{}", lines.join("\n"))
 }
 
 impl From<Exit> for ExitCode {

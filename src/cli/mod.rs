@@ -28,10 +28,10 @@ const ENV_PREFIX: &str = "CHATD_";
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd serve                                        run a server on http://127.0.0.1:5000
+  chatd serve                                          run a server on http://127.0.0.1:5000
   chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
-  chatd user add ada --email ada@example.org --admin make an account
-  chatd user list                                    see all accounts
+  chatd user add ada --email ada@example.org --admin   make an account
+  chatd user list                                      see all accounts
 
 \"chatd help serve\" and \"chatd help user\" say more.";
 
@@ -49,12 +49,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Places {
     /// The data folder; without it data.dir of the configuration, which is "chatd-data" by default
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 100)]
     data_dir: Option<String>,
     #[arg(
         long,
         global = true,
         value_name = "FILE",
+        display_order = 101,
         help = "The configuration file; without it the one that $CHATD_CONFIG names, or none"
     )]
     config: Option<PathBuf>,

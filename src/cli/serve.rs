@@ -1,14 +1,14 @@
 //! `chatd serve`: the server, until it is told to stop.
 
+use super::door::take_from_commands;
 use super::{Exit, Failure, Places, block_on, log};
 use crate::chat::Clock;
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::server::Server;
-use crate::server::data_folder::DataFolder;
 use clap::Args;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -20,12 +20,12 @@ Examples:
   chatd serve --config /etc/chatd.toml --log-format json
   CHATD_LOG__LEVEL=debug chatd serve          any key of the configuration can be a variable
 
-It stops on SIGTERM and on Ctrl-C: who is connected is told, what was sent is written. A second
-signal ends it at once.";
+A flag wins over the environment, and that over the configuration file.
 
-/// Run the server until it is told to stop.
-///
-/// What a flag says holds; then what the environment says, then the configuration file.
+SIGTERM and Ctrl-C stop it, once what it accepted is on disk; that takes 10 seconds at most. A
+second signal ends it at once.";
+
+/// Run the server until it is told to stop
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Serve {
@@ -49,7 +49,7 @@ impl Serve {
             Err(error) => {
                 // Whoever collects logs hears of it too; there is no configuration to ask how.
                 log::start(LogLevel::default(), format);
-                tracing::error!(place = %error.place, "the configuration is refused");
+                tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
                 return Err(error.into());
             }
         };
@@ -61,7 +61,7 @@ impl Serve {
 async fn serve(config: Config) -> Result<(), Failure> {
     let stop = stop_signal()
         .map_err(|error| Failure::failed(format!("signals cannot be received: {error}")))?;
-    let folder = open(config.data.dir.clone()).await?;
+    let folder = take_from_commands(&config.data.dir).await?;
     let path = folder.path().to_owned();
     let server = Server::start(Arc::new(config), folder, Clock::default())
         .await
@@ -73,11 +73,6 @@ async fn serve(config: Config) -> Result<(), Failure> {
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn open(path: PathBuf) -> Result<DataFolder, Failure> {
-    let opened = tokio::task::spawn_blocking(move || DataFolder::open(&path)).await;
-    Ok(opened.map_err(Failure::failed)??)
 }
 
 /// Says where to go, for people and for whoever started us on a port of the system's choice.

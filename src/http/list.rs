@@ -4,11 +4,6 @@ use crate::chat::List;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// Rows of an answer unless the request says otherwise.
-pub(super) const DEFAULT_ROWS: i64 = 50;
-/// Rows of an answer at most.
-pub(super) const MAX_ROWS: i64 = 200;
-
 /// A list under its plural name, with `nextCursor` where there is more.
 pub(super) struct Plural<T>(pub &'static str, pub List<T>);
 

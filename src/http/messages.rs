@@ -3,10 +3,11 @@
 use super::body::Body;
 use super::error::Answer;
 use super::identity::Identity;
-use super::list::{DEFAULT_ROWS, MAX_ROWS};
 use super::path::Named;
 use super::query::Parameters;
-use crate::chat::{Around, Chat, Error, History, NewMessage, ReadUpTo};
+use crate::chat::{
+    Around, Chat, DEFAULT_ROWS, Error, History, MAX_ROWS, NewMessage, ReadUpTo,
+};
 use crate::model::{Content, Message, MessageId, RoomId};
 use ::http::StatusCode;
 use axum::Json;

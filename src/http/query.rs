@@ -1,12 +1,9 @@
 //! What comes behind the `?` of an address.
 
 use super::error::Refusal;
-use crate::chat::{Error, Page};
+use crate::chat::{Error, MAX_ROWS, Page, Search};
 use ::http::request::Parts;
 use axum::extract::{FromRequestParts, Query};
-
-/// What is searched for has so many characters at most.
-const SEARCH_CHARS: usize = 100;
 
 /// The parameters of a request. Unknown ones are ignored; of one that is repeated the first counts.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -45,18 +42,13 @@ impl Parameters {
     }
 
     /// `query`: what is searched for; empty when it is not given.
-    pub fn search(&self) -> Result<String, Error> {
-        let text = self.text("query").unwrap_or_default();
-        if text.chars().count() > SEARCH_CHARS {
-            let why = format!("must have at most {SEARCH_CHARS} characters");
-            return Err(Error::field("query", why));
-        }
-        Ok(text.to_owned())
+    pub fn search(&self) -> Result<Search, Error> {
+        Search::new(self.text("query").unwrap_or_default())
     }
 
     /// `limit` and `cursor`.
     pub fn page(&self) -> Result<Page, Error> {
-        let limit = self.number("limit", 1, super::list::MAX_ROWS)?;
+        let limit = self.number("limit", 1, MAX_ROWS)?;
         Page::new(limit, self.text("cursor"))
     }
 }

@@ -46,6 +46,11 @@ struct Answer {
 
 impl MessageHandler<LocalAdapter, ()> for Inbound {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
+        if self.shell.is_stopping() {
+            // Not accepted, and not refused either: stock clients take any answer for the last one,
+            // and send again what got none when they come back.
+            return;
+        }
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
         let socket = SocketRef::from(socket);
         let place = self.connection.admit(&socket);
@@ -100,9 +105,6 @@ impl Inbound {
                 ),
             ));
         }
-        if self.shell.is_stopping() {
-            return Err(Error::overloaded());
-        }
         self.charge(answer)?;
         let who = self.shell.chat.still(self.connection.session)?;
         if attachments.as_ref().is_some_and(|parts| !parts.is_empty()) {
@@ -155,6 +157,12 @@ impl Asked {
 impl Answer {
     /// Acknowledges the event; or, without an ack, tells what went wrong by `error`.
     fn give<T: Serialize>(self, result: Result<T, Error>) {
+        if let Err(error) = &result
+            && error.code == Code::Overloaded
+            && self.shell.is_stopping()
+        {
+            return;
+        }
         match result.map_err(|error| self.log_fault(error)) {
             Ok(answer) => self.acknowledge(&Done { ok: true, answer }),
             Err(error) if self.wants_ack => self.acknowledge(&Refused {

@@ -9,7 +9,7 @@ mod client;
 mod listener;
 mod place;
 
-pub use client::{AskError, ask};
+pub use client::{AskError, ask, is_served};
 pub use listener::Control;
 
 use crate::chat::{Chat, Code, Error, NewAccount, Page};

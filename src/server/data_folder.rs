@@ -64,9 +64,9 @@ pub enum FolderError {
     },
     /// It has other things in it, and others may look at it. Taking it over could break them.
     #[error(
-        "\"{}\" has files in it that are not chatd's, and other users may read it; name an empty or a new folder with --data-dir, or make it private with: chmod 700 \"{}\"",
+        "\"{}\" has files in it that are not chatd's, and other users may read it; name a folder of its own with --data-dir, such as \"{}\"",
         folder.display(),
-        folder.display()
+        folder.join("chatd-data").display()
     )]
     Foreign {
         /// The folder.
@@ -131,7 +131,10 @@ impl DataFolder {
             lock,
         };
         folder.sign();
-        folder.give_to_owner().map_err(failed("prepared"))?;
+        let prepared = folder
+            .give(&folder.lock)
+            .and_then(|()| folder.make_database());
+        prepared.map_err(failed("prepared"))?;
         Ok(folder)
     }
 
@@ -225,16 +228,14 @@ impl DataFolder {
         }
     }
 
-    /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
-    /// user. SQLite does the same with the files that it puts beside a database.
-    fn give_to_owner(&self) -> io::Result<()> {
-        if self.other_owner()?.is_some() {
-            self.give(&self.lock)?;
-            self.give(&open_file(&self.database())?)?;
-        }
-        Ok(())
+    /// Makes the database file, so that it is private from the start; SQLite gives the files that
+    /// it puts beside it the same rights and the same owner.
+    fn make_database(&self) -> io::Result<()> {
+        self.give(&open_file(&self.database())?)
     }
 
+    /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
+    /// user.
     fn give(&self, file: &File) -> io::Result<()> {
         let Some((user, group)) = self.other_owner()? else {
             return Ok(());

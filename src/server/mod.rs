@@ -73,7 +73,7 @@ pub struct Server {
     connections: Connections,
     stop: watch::Sender<bool>,
     fanout: JoinHandle<()>,
-    background: Vec<JoinHandle<()>>,
+    housekeeping: JoinHandle<()>,
     control: Control,
     /// Last, so that the folder stays locked until everything else is gone.
     _folder: DataFolder,
@@ -103,10 +103,7 @@ impl Server {
         let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));
         let (stop, stopping) = watch::channel(false);
         let connections = listener::serve(listener, connection_limits(&config), service, stopping);
-        let background = vec![
-            tokio::spawn(housekeep(chat.clone())),
-            tokio::spawn(purge(chat.clone())),
-        ];
+        let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(%address, "listening");
         Ok(Self {
             address,
@@ -117,7 +114,7 @@ impl Server {
             connections,
             stop,
             fanout,
-            background,
+            housekeeping,
             control,
             _folder: folder,
         })
@@ -139,9 +136,7 @@ impl Server {
         let deadline = Instant::now() + STOP_TIME;
         self.stop.send_replace(true);
         self.realtime.stop_admitting();
-        for task in &self.background {
-            task.abort();
-        }
+        self.housekeeping.abort();
         self.control.close().await;
         // The writer finishes its queue, then the outbox ends, then the fan-out.
         let _ = timeout_at(deadline, self.store.close()).await;
@@ -150,7 +145,6 @@ impl Server {
         let _ = timeout(ENGINE_STOP_TIME, self.connections.wait_idle()).await;
         self.connections.cut_all();
         let _ = timeout_at(deadline, self.connections.wait_idle()).await;
-        tracing::info!("stopped");
     }
 }
 
@@ -253,11 +247,5 @@ async fn housekeep(chat: Arc<Chat>) {
         if let Err(error) = chat.housekeeping().await {
             tracing::warn!(%error, "housekeeping waits for its next round");
         }
-    }
-}
-
-async fn purge(chat: Arc<Chat>) {
-    if let Err(error) = chat.purge_deleted_rooms().await {
-        tracing::warn!(%error, "deleted rooms are purged at the next start");
     }
 }

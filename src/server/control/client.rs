@@ -68,9 +68,19 @@ pub async fn ask(folder: &Path, request: &Request) -> Result<Outcome, AskError> 
         .unwrap_or(Err(AskError::TooSlow))
 }
 
-async fn exchange(folder: &Path, line: &[u8]) -> Result<Outcome, AskError> {
+/// Whether a server takes requests for `folder` now. One that is starting or stopping does not, nor
+/// does a command that has the folder for itself.
+pub async fn is_served(folder: &Path) -> bool {
+    connect(folder).await.is_ok()
+}
+
+async fn connect(folder: &Path) -> io::Result<UnixStream> {
     let handle = File::open(folder)?;
-    let mut stream = UnixStream::connect(place::socket(folder, &handle)).await?;
+    UnixStream::connect(place::socket(folder, &handle)).await
+}
+
+async fn exchange(folder: &Path, line: &[u8]) -> Result<Outcome, AskError> {
+    let mut stream = connect(folder).await?;
     stream.write_all(line).await?;
     let mut answer = Vec::new();
     BufReader::new(stream.take(LINE_BYTES as u64))

@@ -1,0 +1,264 @@
+//! The command line, the data folder and the control socket, through the real executable.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod control;
+mod folder;
+mod serve;
+mod user;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A start takes so long at most, also on a machine that has much else to do.
+const START: Duration = Duration::from_secs(30);
+/// A stop takes so long at most.
+const STOP: Duration = Duration::from_secs(10);
+/// Between two looks at something that is awaited.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A folder of a test's own, with a data folder in it that need not be there yet.
+struct Place {
+    root: TempDir,
+    data: PathBuf,
+}
+
+/// What a command did.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// A server that runs until it is stopped, or killed when the test fails.
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    /// What it said on stdout when it was ready.
+    ready: String,
+    log: PathBuf,
+}
+
+/// The answer to a request.
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+fn place() -> Place {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    Place { root, data }
+}
+
+impl Place {
+    /// `chatd` with these arguments and nothing of the environment that concerns it.
+    fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CHATD_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(args)
+            .env("CHATD_DATA__DIR", &self.data)
+            .env("CHATD_LIMITS__ENABLED", "false")
+            .current_dir(self.root.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command whose arguments have no spaces.
+    fn run(&self, args: &str) -> Ran {
+        self.command(args.split(' ')).output().unwrap().into()
+    }
+
+    /// Runs a command with this on stdin.
+    fn run_with(&self, args: &str, stdin: impl AsRef<[u8]>) -> Ran {
+        let mut command = self.command(args.split(' '));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads one line may be gone before the rest is written.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_ref());
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Makes an account with this password.
+    fn add(&self, name: &str, password: &str) {
+        let args = format!("user add {name} --email {name}@example.org --password-stdin");
+        let added = self.run_with(&args, format!("{password}\n"));
+        assert_eq!(added.code, 0, "{}", added.stderr);
+        assert_eq!(added.stdout, "");
+    }
+
+    /// All accounts.
+    fn list(&self) -> Vec<Value> {
+        let listed = self.run("user list --json");
+        assert_eq!(listed.code, 0, "{}", listed.stderr);
+        serde_json::from_str(&listed.stdout).unwrap()
+    }
+
+    /// A running server, with these variables in its environment.
+    fn serve_with(&self, env: &[(&str, &str)]) -> Running {
+        let log = self.root.path().join("log");
+        let log_file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let mut command = self.command(["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command
+            .envs(env.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Running {
+            child,
+            address: ([0, 0, 0, 0], 0).into(),
+            ready: String::new(),
+            log,
+        };
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok).take(2);
+            let _ = tell.send(lines.collect::<Vec<_>>().join("\n"));
+        });
+        running.ready = told.recv_timeout(START).unwrap();
+        let (_, address) = running
+            .ready
+            .split_once("http://")
+            .unwrap_or_else(|| panic!("{}", running.log()));
+        let address = address.split_whitespace().next().unwrap();
+        running.address = address.parse().unwrap();
+        running
+    }
+
+    fn serve(&self) -> Running {
+        self.serve_with(&[])
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts how it ended, and that it said these things about it.
+    #[track_caller]
+    fn ended(&self, code: i32, said: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        for words in said {
+            assert!(self.stderr.contains(words), "{words:?}: {}", self.stderr);
+        }
+    }
+}
+
+impl Running {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until the process has ended.
+    fn ended_within(&mut self, time: Duration) -> ExitStatus {
+        let deadline = Instant::now() + time;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running: {}", self.log());
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Stops it as a service manager does.
+    fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.ended_within(STOP);
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+    }
+
+    /// What it has logged so far.
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// One HTTP/1.1 request (RFC 9112) on a connection of its own.
+    fn request(&self, line: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(START)).unwrap();
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let authorization = token.map_or_else(String::new, |token| {
+            format!("authorization: Bearer {token}\r\n")
+        });
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n{authorization}\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: serde_json::from_str(body).unwrap_or_default(),
+        }
+    }
+
+    /// Registers somebody, whose token it is.
+    fn register(&self, name: &str, password: &str) -> String {
+        let email = format!("{name}@example.org");
+        let body = json!({"username": name, "email": email, "password": password});
+        let answer = self.request("POST /api/auth/register", None, Some(&body));
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The status of a try to sign in.
+    fn sign_in(&self, name: &str, password: &str) -> u16 {
+        let body = json!({"username": name, "password": password});
+        self.request("POST /api/auth/login", None, Some(&body))
+            .status
+    }
+
+    /// The status of asking for one's own account.
+    fn me(&self, token: &str) -> u16 {
+        self.request("GET /api/users/me", Some(token), None).status
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already when the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The rights of a file or folder.
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}

@@ -1,0 +1,140 @@
+//! The data folder: whose it is, and who may look at it.
+
+use super::{Place, mode, place};
+use rustix::process::Signal;
+use std::fs::{Permissions, create_dir, write};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_second_server_is_refused_with_the_process_id_of_the_first() {
+    let place = place();
+    let first = place.serve();
+    let second = place.run("serve --listen 127.0.0.1:0");
+    let pid = format!("in use by process {};", first.child.id());
+    second.ended(1, &[&pid, place.data.to_str().unwrap(), "--data-dir"]);
+    assert_eq!(second.stdout, "");
+    first.stop();
+    place.serve().stop();
+}
+
+#[test]
+fn a_killed_server_leaves_nothing_that_stops_the_next_one() {
+    let place = place();
+    let mut killed = place.serve();
+    killed.signal(Signal::KILL);
+    killed.ended_within(super::STOP);
+    assert!(place.data.join("control.sock").exists());
+    place.add("ada", "longenough");
+    let next = place.serve();
+    assert_eq!(next.sign_in("ada", "longenough"), 200);
+    place.add("bob", "longenough");
+    assert_eq!(next.sign_in("bob", "longenough"), 200);
+    next.stop();
+}
+
+#[test]
+fn only_its_owner_sees_what_is_in_the_folder() {
+    let mut place = place();
+    place.data = place.root.path().join("some/where/data");
+    let server = place.serve();
+    server.register("ada", "longenough");
+    assert_eq!(mode(&place.data), 0o700);
+    let mut names = Vec::new();
+    for entry in place.data.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(mode(&entry.path()), 0o600, "{}", entry.path().display());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    for name in ["chatd.db", "chatd.lock", "control.sock", "jwt.secret"] {
+        assert!(names.iter().any(|there| there == name), "{name}: {names:?}");
+    }
+    server.stop();
+    assert!(!place.data.join("control.sock").exists());
+    assert_eq!(place.data.join("jwt.secret").metadata().unwrap().len(), 32);
+}
+
+#[test]
+fn a_folder_that_others_may_read_is_made_private() {
+    let place = place();
+    create_dir(&place.data).unwrap();
+    std::fs::set_permissions(&place.data, Permissions::from_mode(0o755)).unwrap();
+    place.add("ada", "longenough");
+    assert_eq!(mode(&place.data), 0o700);
+    std::fs::set_permissions(&place.data, Permissions::from_mode(0o775)).unwrap();
+    place.serve().stop();
+    assert_eq!(mode(&place.data), 0o700);
+}
+
+#[test]
+fn a_folder_that_others_use_is_left_alone() {
+    let place = place();
+    create_dir(&place.data).unwrap();
+    std::fs::set_permissions(&place.data, Permissions::from_mode(0o755)).unwrap();
+    write(place.data.join("thesis.odt"), "years of work").unwrap();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(1, &["has files in it that are not chatd's", "--data-dir"]);
+    assert_eq!(mode(&place.data), 0o755);
+    assert_eq!(place.data.read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_is_no_data_folder() {
+    let place = place();
+    write(&place.data, "").unwrap();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(1, &["name a folder, not a file"]);
+}
+
+#[test]
+fn a_secret_that_is_too_short_is_refused() {
+    let place = place();
+    place.add("ada", "longenough");
+    write(place.data.join("jwt.secret"), [7; 31]).unwrap();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(
+        1,
+        &["jwt.secret", "32 to 4096 bytes", "backup", "delete it"],
+    );
+    write(place.data.join("jwt.secret"), [7; 64]).unwrap();
+    place.serve().stop();
+}
+
+#[test]
+fn the_secret_outlives_a_restart() {
+    let place = place();
+    let server = place.serve();
+    let token = server.register("ada", "longenough");
+    server.stop();
+    let server = place.serve();
+    assert_eq!(server.me(&token), 200);
+    server.stop();
+}
+
+#[test]
+fn a_path_longer_than_a_socket_address_works_all_the_same() {
+    let mut place = place();
+    place.data = place
+        .root
+        .path()
+        .join("d".repeat(100))
+        .join("d".repeat(100));
+    let server = place.serve();
+    assert_eq!(mode(&place.data.join("control.sock")), 0o600);
+    place.add("ada", "longenough");
+    assert_eq!(server.sign_in("ada", "longenough"), 200);
+    server.stop();
+    assert!(!place.data.join("control.sock").exists());
+}
+
+#[test]
+fn a_relative_folder_belongs_to_where_the_command_runs() {
+    let place = Place {
+        data: "relative/data".into(),
+        ..place()
+    };
+    let server = place.serve();
+    place.add("ada", "longenough");
+    assert_eq!(server.sign_in("ada", "longenough"), 200);
+    server.stop();
+    assert!(place.root.path().join("relative/data/chatd.db").exists());
+}

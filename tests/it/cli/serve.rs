@@ -1,0 +1,166 @@
+//! `chatd serve`: how it starts, what it says, how it stops.
+
+use super::{STOP, place};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::fs::write;
+use std::net::{TcpListener, TcpStream};
+
+#[test]
+fn it_says_where_to_go() {
+    let place = place();
+    let server = place.serve();
+    let [first, second] = server.ready.lines().collect::<Vec<_>>()[..] else {
+        panic!("{}", server.ready);
+    };
+    assert_ne!(server.address.port(), 0);
+    assert!(first.ends_with(&format!("http://{}", server.address)));
+    assert_eq!(
+        second,
+        format!(
+            "data folder: {}",
+            place.data.canonicalize().unwrap().display()
+        )
+    );
+    TcpStream::connect(server.address).unwrap();
+    server.stop();
+}
+
+#[test]
+fn both_signals_stop_it_with_success() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = place();
+        let mut server = place.serve();
+        // Somebody who stays connected and says nothing.
+        let _idle = TcpStream::connect(server.address).unwrap();
+        let token = server.register("ada", "longenough");
+        server.signal(signal);
+        assert_eq!(
+            server.ended_within(STOP).code(),
+            Some(0),
+            "{}",
+            server.log()
+        );
+        assert!(!place.data.join("control.sock").exists());
+        let next = place.serve();
+        assert_eq!(next.me(&token), 200);
+        next.stop();
+    }
+}
+
+#[test]
+fn an_address_in_use_is_a_failure_that_names_it() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = place.run(&format!("serve --listen {address}"));
+    refused.ended(1, &[&address]);
+    assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_refused_with_its_place() {
+    let place = place();
+    let file = place.root.path().join("chatd.toml");
+    write(&file, "[server]\nlisten = \"127.0.0.1:0\"\n  colour = 1\n").unwrap();
+    let spot = format!("{}:3:3", file.display());
+    for command in ["serve", "user list"] {
+        let refused = place.run(&format!("{command} --config {}", file.display()));
+        refused.ended(78, &[&format!("chatd: {spot}: "), "server.colour"]);
+        assert_eq!(refused.stdout, "");
+    }
+    let refused = place.run(&format!(
+        "--config {} serve --log-format json",
+        file.display()
+    ));
+    let line: Value = serde_json::from_str(refused.stderr.lines().next().unwrap()).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["place"], spot);
+    assert!(!place.data.exists());
+}
+
+#[test]
+fn flags_and_variables_that_are_wrong_are_refused_by_their_name() {
+    let place = place();
+    place
+        .run("serve --listen nowhere")
+        .ended(78, &["chatd: --listen: "]);
+    let wrong = place
+        .command(["serve"])
+        .env("CHATD_LOG__LEVEL", "loud")
+        .output();
+    super::Ran::from(wrong.unwrap()).ended(78, &["chatd: CHATD_LOG__LEVEL: "]);
+    place.run("serve --log-format loud").ended(2, &["'loud'"]);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let mut place = place();
+    let file = place.root.path().join("chatd.toml");
+    write(&file, "[data]\ndir = \"of-the-file\"\n").unwrap();
+    place.data = place.root.path().join("of-the-environment");
+    let file = file.to_str().unwrap();
+    let add = "user add ada --email ada@example.org --generate";
+    place.run(&format!("{add} --config {file}")).ended(0, &[]);
+    place
+        .run(&format!("{add} --config {file} --data-dir of-the-flag"))
+        .ended(0, &[]);
+    let has_data = |name: &str| place.root.path().join(name).exists();
+    assert!(has_data("of-the-environment") && has_data("of-the-flag"));
+    assert!(!has_data("of-the-file"));
+}
+
+#[test]
+fn the_log_has_one_line_an_event_without_colours() {
+    for format in ["pretty", "compact", "json"] {
+        let place = place();
+        let server = place.serve_with(&[("CHATD_LOG__FORMAT", format)]);
+        place.add("ada", "longenough");
+        let log = server.log();
+        server.stop();
+        assert!(log.lines().count() >= 2, "{log}");
+        assert!(!log.contains('\x1b'), "{log}");
+        for line in log.lines() {
+            if format == "json" {
+                let line: Value = serde_json::from_str(line).unwrap();
+                assert!(line["timestamp"].is_string() && line["message"].is_string());
+            } else {
+                // Each begins with its time: 2026-01-31T12:00:00.000Z.
+                assert_eq!(line.find('Z'), Some(23), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_password_and_no_token_is_ever_logged() {
+    let place = place();
+    let server = place.serve_with(&[("CHATD_LOG__LEVEL", "trace"), ("RUST_LOG", "trace")]);
+    let token = server.register("ada", "the-first-secret");
+    assert_eq!(server.me(&token), 200);
+    assert_eq!(server.sign_in("ada", "the-first-secret"), 200);
+    assert_eq!(server.sign_in("ada", "a-wrong-secret"), 401);
+    let body = json!({"username": "ada", "password": ["a-strange-secret"]});
+    server.request("POST /api/auth/login", None, Some(&body));
+    let change = json!({"currentPassword": "the-first-secret", "newPassword": "the-second-secret"});
+    let changed = server.request("PUT /api/auth/password", Some(&token), Some(&change));
+    assert_eq!(changed.status, 204, "{}", changed.body);
+    place
+        .run_with("user passwd ada --password-stdin", "the-third-secret")
+        .ended(0, &[]);
+    place.add("bob", "the-fourth-secret");
+    let made_up = place.run("user passwd bob --generate");
+    let made_up = made_up.stdout.trim();
+    assert_eq!(server.sign_in("bob", made_up), 200);
+    let log = server.log();
+    server.stop();
+    assert!(log.contains("password set from the command line"), "{log}");
+    let (_, signature) = token.rsplit_once('.').unwrap();
+    for secret in ["-secret", made_up, token.as_str(), signature] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+    // Other crates would log what they read at this level, if they were let.
+    for other in ["hyper", "mio", "engineioxide", "socketioxide"] {
+        assert!(!log.contains(other), "{other}: {log}");
+    }
+}
