@@ -32,6 +32,9 @@ pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
 pub use tokens::SECRET_BYTES;
 
+// What the shells need of the store reaches them through the domain.
+pub use crate::store::{Outbox, Told};
+
 use crate::config::Config;
 use crate::model::{Event, Time, UserId};
 use crate::store::{self, Store};

@@ -63,7 +63,7 @@ impl Door {
     /// A door to the folder of the configuration. With `create` it is made if it is not there.
     pub fn new(config: Config, create: bool) -> Result<Self, Failure> {
         let folder = &config.data.dir;
-        if !create && !DataFolder::has_database(folder) {
+        if !create && !DataFolder::has_database(folder)? {
             return Err(Failure::new(
                 Exit::NotFound,
                 format!(

@@ -243,25 +243,30 @@ async fn change(mut door: Door, request: Request) -> Result<Account, Failure> {
     }
 }
 
-/// All accounts, page by page.
+/// All accounts, in the order of the alphabet.
 async fn all(mut door: Door) -> Result<Vec<Account>, Failure> {
+    let accounts = pages(&mut door).await;
+    door.close().await;
+    let mut accounts = accounts?;
+    // The pages come in the order of what look-alikes share, where 0 is next to o.
+    accounts.sort_by_cached_key(|account| account.username.to_lowercase());
+    Ok(accounts)
+}
+
+async fn pages(door: &mut Door) -> Result<Vec<Account>, Failure> {
     let mut accounts = Vec::new();
     let mut cursor = None;
-    let done = loop {
-        match door.ask(&Request::ListUsers { cursor }).await {
-            Ok(Answer::Users { users, next_cursor }) => {
-                accounts.extend(users);
-                if next_cursor.is_none() {
-                    break Ok(accounts);
-                }
-                cursor = next_cursor;
-            }
-            Ok(Answer::User(_)) => break Err(unexpected()),
-            Err(failure) => break Err(failure),
+    loop {
+        let Answer::Users { users, next_cursor } = door.ask(&Request::ListUsers { cursor }).await?
+        else {
+            return Err(unexpected());
+        };
+        accounts.extend(users);
+        if next_cursor.is_none() {
+            return Ok(accounts);
         }
-    };
-    door.close().await;
-    done
+        cursor = next_cursor;
+    }
 }
 
 fn unexpected() -> Failure {

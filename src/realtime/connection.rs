@@ -2,7 +2,7 @@
 
 use super::entrance::Engine;
 use super::transport::Transport;
-use crate::chat::EventRate;
+use crate::chat::{EventRate, Who};
 use crate::model::{ConnectionId, RoomId, SessionId, UserId};
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
@@ -20,14 +20,16 @@ const RESUME_AT: u32 = 16;
 pub(super) const MOST_IN_FLIGHT: u32 = 256;
 /// A client that goes on after so many refusals for its rate is cut.
 const REFUSALS_BEFORE_CUT: u32 = 100;
+/// So often an event's thread lets others run while its connection is being opened.
+const OPEN_YIELDS: u32 = 100_000;
 /// The index of upgraded connections is swept of those that are gone when it has grown this far.
 const UPGRADES_BEFORE_SWEEP: usize = 1024;
 
 /// What the handlers of a connection share. It does not hold the socket, which holds them.
 pub(super) struct Connection {
     pub id: ConnectionId,
-    pub user: UserId,
-    pub session: SessionId,
+    /// Who signed in, as they were then.
+    pub who: Who,
     pub rate: EventRate,
     sid: Sid,
     /// The TCP connection that the session was opened over; a WebSocket's unless it is upgraded.
@@ -37,7 +39,12 @@ pub(super) struct Connection {
     in_flight: AtomicU32,
     paused: AtomicBool,
     refusals: AtomicU32,
+    /// Cut: nothing is sent to it any more.
+    /// Whether what it sends finds its place: its `Attached` is queued.
+    open: AtomicBool,
     dead: AtomicBool,
+    /// Its session ended, and DISCONNECT is the last that it is sent.
+    ended: AtomicBool,
     rooms: Mutex<HashSet<RoomId>>,
     cutter: Arc<Cutter>,
 }
@@ -45,15 +52,13 @@ pub(super) struct Connection {
 impl Connection {
     pub fn new(
         socket: &SocketRef,
-        user: UserId,
-        session: SessionId,
+        who: Who,
         rate: EventRate,
         cutter: Arc<Cutter>,
     ) -> Self {
         Self {
             id: ConnectionId::new(),
-            user,
-            session,
+            who,
             rate,
             sid: socket.id,
             opened_over: socket.req_parts().extensions.get().cloned(),
@@ -61,10 +66,38 @@ impl Connection {
             in_flight: AtomicU32::new(0),
             paused: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
+            open: AtomicBool::new(false),
             dead: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             rooms: Mutex::new(HashSet::new()),
             cutter,
         }
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> UserId {
+        self.who.user
+    }
+
+    /// By which session it lives.
+    pub fn session(&self) -> SessionId {
+        self.who.session
+    }
+
+    pub fn set_open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// Waits for another thread to leave the few instructions between the answer to CONNECT, which a
+    /// quick client may have acted on already, and [`Connection::set_open`]. Says whether it did.
+    pub fn wait_until_open(&self) -> bool {
+        (0..OPEN_YIELDS).any(|_| {
+            let open = self.open.load(Ordering::Acquire);
+            if !open {
+                std::thread::yield_now();
+            }
+            open
+        })
     }
 
     /// Counts an event in, until the guard is dropped; nothing if there are too many.
@@ -137,6 +170,19 @@ impl Connection {
         }
     }
 
+    /// Whether nothing is to be sent any more.
+    pub fn is_over(&self) -> bool {
+        self.dead.load(Ordering::Acquire) || self.ended.load(Ordering::Acquire)
+    }
+
+    /// What was sent did not go through: a live socket gets everything or is cut. After DISCONNECT
+    /// nothing goes through, and a cut could overtake it.
+    pub fn send_failed(&self, socket: &SocketRef) {
+        if !self.ended.load(Ordering::Acquire) {
+            self.cut(socket);
+        }
+    }
+
     pub fn has_open(&self, room: RoomId) -> bool {
         self.rooms().contains(&room)
     }
@@ -165,12 +211,12 @@ pub(super) struct Recipient {
 impl Recipient {
     /// Sends an event, or cuts the connection: a live socket gets everything.
     pub fn send(&self, event: &str, payload: &RawValue) {
-        if self.connection.dead.load(Ordering::Acquire) {
+        if self.connection.is_over() {
             return;
         }
         match self.socket.emit(event, payload) {
             Ok(()) => {}
-            Err(SendError::Socket(_)) => self.connection.cut(&self.socket),
+            Err(SendError::Socket(_)) => self.connection.send_failed(&self.socket),
             Err(SendError::Serialize(error)) => {
                 tracing::error!(%error, event, "an event could not be told");
                 self.connection.cut(&self.socket);
@@ -182,6 +228,8 @@ impl Recipient {
     /// clients stay away. A client that stays all the same is cut a little later.
     pub fn disconnect(&self) {
         const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+        // Before the socket is closed: whoever fails to send because of it looks here.
+        self.connection.ended.store(true, Ordering::Release);
         if self.socket.clone().disconnect().is_err() {
             self.connection.cut(&self.socket);
             return;

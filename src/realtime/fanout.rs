@@ -8,9 +8,8 @@ use super::wire::{
     MemberUpdated, MessagesRead, Passage, RoomDeleted, Stay, UserStatus, UserTyping, raw,
 };
 use super::{Signal, Signals};
-use crate::chat::Chat;
+use crate::chat::{Chat, Outbox};
 use crate::model::{ConnectionId, Event, Message, Person, RoomId, RoomJoined, Time, UserId};
-use crate::store::Outbox;
 use serde_json::value::RawValue;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -195,7 +194,7 @@ impl Fanout {
             return;
         };
         // The session may have ended between the token's check and now.
-        if self.chat.still(recipient.connection.session).is_err() {
+        if self.chat.still(recipient.connection.session()).is_err() {
             recipient.disconnect();
             return;
         }
@@ -211,11 +210,11 @@ impl Fanout {
         let now = self.chat.now();
         for room in &rooms {
             if self.typing.end_on(*room, &recipient) {
-                self.tell_typing(*room, recipient.connection.user, false, now)
+                self.tell_typing(*room, recipient.connection.user(), false, now)
                     .await;
             }
         }
-        let user = recipient.connection.user;
+        let user = recipient.connection.user();
         let Some(online) = self.hub.users.get_mut(&user) else {
             return;
         };
@@ -292,7 +291,7 @@ impl Fanout {
             recipient.send("receive_message", &raw(message));
         }
         recipient.send("room_joined", &raw(joined));
-        let Some(online) = self.hub.users.get_mut(&recipient.connection.user) else {
+        let Some(online) = self.hub.users.get_mut(&recipient.connection.user()) else {
             return;
         };
         // Who comes back within the grace was never announced as gone.
@@ -308,7 +307,7 @@ impl Fanout {
         let Some(recipient) = self.hub.connection(id).cloned() else {
             return;
         };
-        let user = recipient.connection.user;
+        let user = recipient.connection.user();
         let last = self.hub.unsubscribe(room, &recipient);
         if self.typing.end_on(room, &recipient) {
             self.tell_typing(room, user, false, at).await;
@@ -328,7 +327,7 @@ impl Fanout {
             return;
         }
         let (change, again) = self.typing.set(room, &recipient, is_typing, Instant::now());
-        self.typing_changed(room, recipient.connection.user, change, again, at)
+        self.typing_changed(room, recipient.connection.user(), change, again, at)
             .await;
     }
 
@@ -360,7 +359,7 @@ impl Fanout {
             timestamp: at,
         });
         self.to_room(room, "user_typing", &payload, |to| {
-            to.connection.user != user
+            to.connection.user() != user
         })
         .await;
     }
@@ -401,7 +400,7 @@ impl Fanout {
             timestamp: at,
         });
         self.to_room(room, event, &payload, |to| {
-            to.connection.user != person.user_id
+            to.connection.user() != person.user_id
         })
         .await;
     }
@@ -443,7 +442,7 @@ impl Fanout {
             }
         }
         self.to_room(room, "messages_read", payload, |to| {
-            to.connection.user != reader
+            to.connection.user() != reader
         })
         .await;
     }

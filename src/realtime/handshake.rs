@@ -7,8 +7,11 @@ use super::transport::Transport;
 use super::{Realtime, Signal};
 use crate::chat::{Code, Error, Who};
 use socketioxide::SocketIo;
+use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::Socket;
+use socketioxide_core::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,20 +38,35 @@ impl std::fmt::Display for Unauthorized {
 
 /// Waits for clients on the namespace `/`.
 pub(super) fn listen(io: &SocketIo, shell: &Arc<Realtime>) {
+    let greeter = Greeter(shell.clone());
     let shell = shell.clone();
     // Handlers are registered in the middleware, which runs before CONNECT is answered: an event
     // that follows the answer at once finds them.
     let middleware = move |socket: SocketRef, TryData(auth): TryData<Auth>| {
         let shell = shell.clone();
-        async move { shell.connect(socket, auth.ok()).await }
+        async move { shell.connect(&socket, auth.ok()).await }
     };
-    io.ns("/", (async || {}).with(middleware));
+    io.ns("/", greeter.with(middleware));
+}
+
+/// Lets a client in once the library takes its socket for connected: before that, whatever it is told
+/// would be lost.
+#[derive(Clone)]
+struct Greeter(Arc<Realtime>);
+
+impl ConnectHandler<LocalAdapter, ()> for Greeter {
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, _: Option<Value>) {
+        let socket = SocketRef::from(socket);
+        if let Some(connection) = socket.extensions.remove::<Arc<Connection>>() {
+            self.0.open(socket, connection);
+        }
+    }
 }
 
 impl Realtime {
     async fn connect(
         self: Arc<Self>,
-        socket: SocketRef,
+        socket: &SocketRef,
         auth: Option<Auth>,
     ) -> Result<(), Unauthorized> {
         let token = auth.ok_or(Unauthorized)?.token;
@@ -57,14 +75,14 @@ impl Realtime {
             Err(error) if error.code == Code::Unauthorized => return Err(Unauthorized),
             Ok(_) | Err(_) => {
                 // Not the client's fault: its transport is closed, and it comes back by itself.
-                self.give_up(&socket);
+                self.give_up(socket);
                 return Err(Unauthorized);
             }
         };
         if let Some(ticket) = socket.req_parts().extensions.get::<Arc<Ticket>>() {
             ticket.signed_in();
         }
-        self.open(socket, who);
+        self.prepare(socket, who);
         Ok(())
     }
 
@@ -88,11 +106,11 @@ impl Realtime {
         self.cutter.close(socket.id);
     }
 
-    fn open(self: &Arc<Self>, socket: SocketRef, who: Who) {
+    /// Prepares a connection for when the client is told that it is connected.
+    fn prepare(self: &Arc<Self>, socket: &SocketRef, who: Who) {
         let connection = Arc::new(Connection::new(
-            &socket,
-            who.user,
-            who.session,
+            socket,
+            who,
             self.chat.event_rate(),
             self.cutter.clone(),
         ));
@@ -103,12 +121,21 @@ impl Realtime {
         });
         let shell = self.clone();
         socket.on_disconnect(async move || shell.signal(Signal::Closed(id)));
-        let recipient = Arc::new(Recipient { connection, socket });
+        socket.extensions.insert(connection);
+    }
+
+    fn open(&self, socket: SocketRef, connection: Arc<Connection>) {
+        let recipient = Arc::new(Recipient {
+            connection: connection.clone(),
+            socket,
+        });
         self.signal(Signal::Opened(recipient.clone()));
-        self.chat.attach(who, id).then(move |attached| {
+        let attach = self.chat.attach(connection.who, connection.id);
+        attach.then(move |attached| {
             if attached.is_err() {
                 recipient.connection.cut(&recipient.socket);
             }
         });
+        connection.set_open();
     }
 }

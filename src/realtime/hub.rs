@@ -41,9 +41,11 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// A connection is signed in.
+    /// A connection is signed in, unless it is gone already: then nobody says so any more.
     pub fn arrive(&mut self, recipient: Arc<Recipient>) {
-        self.arriving.insert(recipient.connection.id, recipient);
+        if recipient.socket.connected() {
+            self.arriving.insert(recipient.connection.id, recipient);
+        }
     }
 
     /// A connection takes its place. Nothing if it is gone by now.
@@ -54,10 +56,10 @@ impl Hub {
         rooms: Vec<RoomId>,
     ) -> Option<Arc<Recipient>> {
         let recipient = self.arriving.remove(&id)?;
-        let user = recipient.connection.user;
+        let user = recipient.connection.user();
         self.attached.insert(id, recipient.clone());
         self.sessions
-            .entry(recipient.connection.session)
+            .entry(recipient.connection.session())
             .or_default()
             .push(id);
         for room in &rooms {
@@ -79,7 +81,7 @@ impl Hub {
     pub fn detach(&mut self, id: ConnectionId) -> Option<(Arc<Recipient>, Vec<RoomId>)> {
         self.arriving.remove(&id);
         let recipient = self.attached.remove(&id)?;
-        let session = recipient.connection.session;
+        let session = recipient.connection.session();
         if let Some(ids) = self.sessions.get_mut(&session) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
@@ -90,7 +92,7 @@ impl Hub {
         for room in &rooms {
             self.forget_subscriber(*room, id);
         }
-        if let Some(online) = self.users.get_mut(&recipient.connection.user) {
+        if let Some(online) = self.users.get_mut(&recipient.connection.user()) {
             online.connections.retain(|other| other.connection.id != id);
         }
         Some((recipient, rooms))
@@ -124,7 +126,7 @@ impl Hub {
 
     /// Opens a room for a connection; says whether it is the first of that user's.
     pub fn subscribe(&mut self, room: RoomId, recipient: &Arc<Recipient>) -> bool {
-        let first = !self.has_open(recipient.connection.user, room);
+        let first = !self.has_open(recipient.connection.user(), room);
         recipient.connection.rooms().insert(room);
         self.rooms
             .entry(room)
@@ -138,7 +140,7 @@ impl Hub {
     pub fn unsubscribe(&mut self, room: RoomId, recipient: &Recipient) -> bool {
         let was_open = recipient.connection.rooms().remove(&room);
         self.forget_subscriber(room, recipient.connection.id);
-        was_open && !self.has_open(recipient.connection.user, room)
+        was_open && !self.has_open(recipient.connection.user(), room)
     }
 
     fn has_open(&self, user: UserId, room: RoomId) -> bool {

@@ -51,6 +51,10 @@ impl MessageHandler<LocalAdapter, ()> for Inbound {
             // and send again what got none when they come back.
             return;
         }
+        if !self.connection.wait_until_open() {
+            self.connection.cut(&SocketRef::from(socket));
+            return;
+        }
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
         let socket = SocketRef::from(socket);
         let place = self.connection.admit(&socket);
@@ -106,7 +110,7 @@ impl Inbound {
             ));
         }
         self.charge(answer)?;
-        let who = self.shell.chat.still(self.connection.session)?;
+        let who = self.shell.chat.still(self.connection.session())?;
         if attachments.as_ref().is_some_and(|parts| !parts.is_empty()) {
             return Err(Error::field("payload", "may not have binary parts"));
         }
@@ -192,14 +196,15 @@ impl Answer {
     }
 
     fn acknowledge(self, payload: &impl Serialize) {
-        if self.wants_ack && self.ack.send(payload).is_err() {
-            self.connection.cut(&self.socket);
+        // An ack after a lost event would let the client take what it has for complete.
+        if self.wants_ack && !self.connection.is_over() && self.ack.send(payload).is_err() {
+            self.connection.send_failed(&self.socket);
         }
     }
 
     fn emit(&self, event: &str, payload: &impl Serialize) {
-        if self.socket.emit(event, &raw(payload)).is_err() {
-            self.connection.cut(&self.socket);
+        if !self.connection.is_over() && self.socket.emit(event, &raw(payload)).is_err() {
+            self.connection.send_failed(&self.socket);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Typing {
         typing: bool,
         now: Instant,
     ) -> (Change, Option<Instant>) {
-        let key = (room, on.connection.user);
+        let key = (room, on.connection.user());
         let is_new = !self.0.contains_key(&key);
         if !typing && is_new {
             return (Change::Nothing, None);
@@ -97,9 +97,9 @@ impl Typing {
     pub fn end_on(&mut self, room: RoomId, on: &Recipient) -> bool {
         let here = self
             .0
-            .get(&(room, on.connection.user))
+            .get(&(room, on.connection.user()))
             .is_some_and(|typist| typist.on.connection.id == on.connection.id);
-        here && self.end(room, on.connection.user)
+        here && self.end(room, on.connection.user())
     }
 
     /// Forgets a room.

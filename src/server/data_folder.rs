@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Locked by the process that owns the folder, and holds its process id.
 const LOCK: &str = "chatd.lock";
-/// The SQLite database.
+/// The database.
 const DATABASE: &str = "chatd.db";
 /// What tokens are signed with.
 const SECRET: &str = "jwt.secret";
@@ -138,9 +138,17 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// Whether a folder has a chatd database, without touching anything.
-    pub fn has_database(path: &Path) -> bool {
-        path.join(DATABASE).exists()
+    /// Whether a folder is there and has a chatd database, without touching anything.
+    ///
+    /// # Errors
+    /// [`FolderError::System`] when the folder is somebody else's.
+    pub fn has_database(path: &Path) -> Result<bool, FolderError> {
+        let there = path.join(DATABASE).try_exists();
+        there.map_err(|source| FolderError::System {
+            folder: path.to_owned(),
+            doing: "opened",
+            source,
+        })
     }
 
     /// The folder itself, absolute.
@@ -228,8 +236,8 @@ impl DataFolder {
         }
     }
 
-    /// Makes the database file, so that it is private from the start; SQLite gives the files that
-    /// it puts beside it the same rights and the same owner.
+    /// Makes the database file, so that it is private from the start; the files that the database
+    /// puts beside it get the same rights and the same owner.
     fn make_database(&self) -> io::Result<()> {
         self.give(&open_file(&self.database())?)
     }

@@ -204,11 +204,10 @@ impl Running {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// One HTTP/1.1 request (RFC 9112) on a connection of its own.
-    fn request(&self, line: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+    /// One HTTP/1.1 request (RFC 9112) on a connection of its own; the answer's status and body.
+    fn send(&self, line: &str, token: Option<&str>, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(START)).unwrap();
-        let body = body.map(Value::to_string).unwrap_or_default();
         let authorization = token.map_or_else(String::new, |token| {
             format!("authorization: Bearer {token}\r\n")
         });
@@ -222,9 +221,17 @@ impl Running {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
+    }
+
+    /// A request with JSON, whose answer is JSON.
+    fn request(&self, line: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let (status, body) = self.send(line, token, &body);
         Answer {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            body: serde_json::from_str(body).unwrap_or_default(),
+            status,
+            body: serde_json::from_str(&body).unwrap_or_default(),
         }
     }
 

@@ -8,3 +8,5 @@ mod config;
 mod gate;
 mod guard;
 mod listener;
+mod order;
+mod tidy;

@@ -274,9 +274,11 @@ fn the_list_has_all_pages() {
     let names: Vec<_> = (0..110).map(|number| format!("user-{number:03}")).collect();
     std::thread::scope(|scope| {
         for part in names.chunks(28) {
-            scope.spawn(|| {
-                part.iter()
-                    .for_each(|name| drop(server.register(name, "longenough")))
+            let server = &server;
+            scope.spawn(move || {
+                for name in part {
+                    server.register(name, "longenough");
+                }
             });
         }
     });

@@ -47,13 +47,26 @@ pub struct Person {
 
 impl Person {
     pub fn new(app: &App, name: &str, signed_in: Value) -> Self {
+        Self::at(&app.url(), &app.http, name, &signed_in)
+    }
+
+    /// Somebody who was given this answer by the server at `url`.
+    pub fn at(url: &str, http: &reqwest::Client, name: &str, signed_in: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self {
             name: name.to_owned(),
             id: text(&signed_in["user"]["id"]),
             token: text(&signed_in["token"]),
-            url: app.url(),
-            http: app.http.clone(),
+            url: url.to_owned(),
+            http: http.clone(),
+        }
+    }
+
+    /// The same person with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
         }
     }
 

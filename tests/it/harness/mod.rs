@@ -1,9 +1,13 @@
 //! A real server in this process, with a folder, a port and a clock of its own; and people who use it.
 
+pub mod executable;
+pub mod forge;
 mod http;
 mod polling;
 mod socket;
+pub mod stream;
 
+pub use executable::Executable;
 pub use http::{Answer, Person};
 pub use socket::{Socket, Transport};
 
@@ -88,6 +92,11 @@ impl App {
             role: ServerRole::Admin,
         };
         chat.add_user(account).await.unwrap();
+        self.sign_in(name).await
+    }
+
+    /// Signs somebody in who has an account: another session of theirs.
+    pub async fn sign_in(&self, name: &str) -> Person {
         let body = json!({ "username": name, "password": PASSWORD });
         let answer = self.stranger().post("/api/auth/login", body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -100,4 +109,16 @@ pub async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, waiting)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen in {DEADLINE:?}"))
+}
+
+/// The names of what a socket was told, in order.
+pub fn names(seen: &[(String, Value)]) -> Vec<&str> {
+    seen.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The payloads of one event among what a socket was told.
+pub fn payloads<'a>(seen: &'a [(String, Value)], event: &str) -> Vec<&'a Value> {
+    seen.iter()
+        .filter_map(|(name, payload)| (name == event).then_some(payload))
+        .collect()
 }

@@ -209,7 +209,7 @@ impl Socket {
     pub async fn close(self) {
         match self.wire {
             Wire::WebSocket(mut stream) => {
-                let _ = stream.close(None).await;
+                let _ = stream.close().await;
             }
             Wire::Polling(polling) => polling.send("1").await,
         }
