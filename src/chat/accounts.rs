@@ -281,9 +281,11 @@ impl Chat {
 
     /// Changes somebody's own account.
     pub fn change_me(&self, who: Who, change: AccountChange) -> Command<User> {
-        self.store.command(move |tx, _| {
+        self.store.command(move |tx, events| {
             if let Some(name) = &change.display_name {
                 users::set_display_name(tx, who.user, name)?;
+                let person = users::person(tx, who.user)?.ok_or_else(Error::unauthorized)?;
+                events.push(Event::PersonChanged(person));
             }
             if let Some(email) = &change.email {
                 users::set_email(tx, who.user, email)?;
@@ -299,7 +301,7 @@ impl Chat {
             .store
             .query(move |tx| {
                 let name = search.at_start(Username::key_of);
-                let shown = search.inside(str::to_lowercase);
+                let shown = search.inside(DisplayName::key_of);
                 Ok::<_, Error>(users::search(tx, &name, &shown, &after, rows)?)
             })
             .await?;

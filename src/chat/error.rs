@@ -171,9 +171,7 @@ impl Error {
 
     /// Too often; good again after `wait`.
     pub fn rate_limited(wait: Duration) -> Self {
-        let ms = u64::try_from(wait.as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1);
+        let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
         Self::new(Code::RateLimited, "Too many requests; wait a little.")
             .with(json!({ "retryAfterMs": ms }))
     }

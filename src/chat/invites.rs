@@ -230,8 +230,7 @@ impl Chat {
     /// Joins the room of an invite.
     pub fn accept_invite(&self, who: Who, token: String) -> Command<Joined> {
         let now = self.now();
-        self.store.command(move |tx, events| {
-            enter(tx, events, who.user, Entry::Invite(&token), now)
-        })
+        self.store
+            .command(move |tx, events| enter(tx, events, who.user, Entry::Invite(&token), now))
     }
 }

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-type Keyed<K> =
-    RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 
 /// All rates that are counted a user or an address; nothing of them when they are off.
 pub struct Limits(Option<Rates>);
@@ -101,9 +100,11 @@ impl Limits {
 
     /// A new connection's own rate.
     pub fn events(&self) -> EventRate {
-        EventRate(self.0.as_ref().map(|rates| {
-            RateLimiter::direct_with_clock(rates.events, MonotonicClock)
-        }))
+        EventRate(
+            self.0
+                .as_ref()
+                .map(|rates| RateLimiter::direct_with_clock(rates.events, MonotonicClock)),
+        )
     }
 
     /// Counts a message of a user in a room.

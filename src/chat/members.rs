@@ -67,8 +67,7 @@ impl Chat {
         let now = self.now();
         self.store.command(move |tx, events| {
             not_the_creator(tx, who, room, user)?;
-            let person =
-                users::person(tx, user)?.ok_or_else(|| Error::not_found("such person"))?;
+            let person = users::person(tx, user)?.ok_or_else(|| Error::not_found("such person"))?;
             if !members::is_banned(tx, room, user)? {
                 members::ban(tx, room, user, who.user, now)?;
             }

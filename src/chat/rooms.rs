@@ -260,9 +260,8 @@ impl Chat {
             .await?;
         for room in rooms {
             let step = || {
-                self.store.command(move |tx, _| {
-                    Ok::<_, Error>(rooms::purge(tx, room, PURGE_MESSAGES)?)
-                })
+                self.store
+                    .command(move |tx, _| Ok::<_, Error>(rooms::purge(tx, room, PURGE_MESSAGES)?))
             };
             while !step().await? {}
         }
@@ -272,9 +271,8 @@ impl Chat {
     /// Joins a public room; harmless for a member of any.
     pub fn join_room(&self, who: Who, room: RoomId) -> Command<Joined> {
         let now = self.now();
-        self.store.command(move |tx, events| {
-            invites::enter(tx, events, who.user, Entry::Door(room), now)
-        })
+        self.store
+            .command(move |tx, events| invites::enter(tx, events, who.user, Entry::Door(room), now))
     }
 
     /// Leaves a room for good.

@@ -105,7 +105,9 @@ impl Sessions {
     fn extend(&self, id: SessionId, expires_at: Time) {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = live.get(&id) {
-            session.expires_at.fetch_max(expires_at.0, Ordering::Relaxed);
+            session
+                .expires_at
+                .fetch_max(expires_at.0, Ordering::Relaxed);
         }
     }
 
@@ -202,11 +204,7 @@ impl Chat {
     }
 
     /// The session of a new sign-in and the moment when it ends.
-    pub(super) fn new_session(
-        &self,
-        user: UserId,
-        device: &Device,
-    ) -> (table::NewSession, Time) {
+    pub(super) fn new_session(&self, user: UserId, device: &Device) -> (table::NewSession, Time) {
         let now = self.now();
         let expires_at = now.plus_ms(digits(self.config.accounts.token_ttl.as_millis()));
         let session = table::NewSession {

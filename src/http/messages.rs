@@ -5,9 +5,7 @@ use super::error::Answer;
 use super::identity::Identity;
 use super::path::Named;
 use super::query::Parameters;
-use crate::chat::{
-    Around, Chat, DEFAULT_ROWS, Error, History, MAX_ROWS, NewMessage, ReadUpTo,
-};
+use crate::chat::{Around, Chat, DEFAULT_ROWS, Error, History, MAX_ROWS, NewMessage, ReadUpTo};
 use crate::model::{Content, Message, MessageId, RoomId};
 use ::http::StatusCode;
 use axum::Json;

@@ -135,6 +135,8 @@ pub enum Event {
     RoomUpdated(Room),
     /// A room is gone.
     RoomDeleted(RoomId),
+    /// Somebody shows another name from now on.
+    PersonChanged(Person),
     /// Sessions ended: what lives by them is cut.
     SessionsEnded(Vec<SessionId>),
     /// Somebody may do more, or less, on the whole server.

@@ -122,6 +122,12 @@ impl Username {
         Self::key_of(&self.0)
     }
 
+    /// The same for names as they are written: a capital I looks like a small l there, while the key
+    /// takes it for a small i.
+    pub fn look(&self) -> String {
+        skeleton(&self.0).flat_map(char::to_lowercase).collect()
+    }
+
     /// The key of whatever somebody typed at sign-in.
     pub fn key_of(text: &str) -> String {
         let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
@@ -138,6 +144,16 @@ impl DisplayName {
     /// The name that somebody shows who never chose another.
     pub fn from_username(name: &Username) -> Self {
         Self(name.0.clone())
+    }
+
+    /// What it is searched by.
+    pub fn key(&self) -> String {
+        Self::key_of(&self.0)
+    }
+
+    /// The key of whatever somebody searches for: its letters without regard to case.
+    pub fn key_of(text: &str) -> String {
+        text.nfkc().flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -169,7 +185,10 @@ impl EmailAddress {
         });
         let strange = |c: char| c.is_control() || c.is_whitespace();
         if !good || text.len() > Self::MAX_BYTES || text.chars().any(strange) {
-            return refuse("email", "must be an e-mail address, such as ada@example.org");
+            return refuse(
+                "email",
+                "must be an e-mail address, such as ada@example.org",
+            );
         }
         Ok(Self(text.to_owned()))
     }

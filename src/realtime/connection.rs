@@ -11,6 +11,7 @@ use socketioxide::{SendError, TransportType};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 /// With so many of its events on the way a connection is not read from any more.
 const PAUSE_AT: u32 = 32;
@@ -22,6 +23,8 @@ pub(super) const MOST_IN_FLIGHT: u32 = 256;
 const REFUSALS_BEFORE_CUT: u32 = 100;
 /// So often an event's thread lets others run while its connection is being opened.
 const OPEN_YIELDS: u32 = 100_000;
+/// A client whose session ended has so long to take its DISCONNECT and go.
+pub(super) const PARTING: Duration = Duration::from_millis(500);
 /// The index of upgraded connections is swept of those that are gone when it has grown this far.
 const UPGRADES_BEFORE_SWEEP: usize = 1024;
 
@@ -39,9 +42,9 @@ pub(super) struct Connection {
     in_flight: AtomicU32,
     paused: AtomicBool,
     refusals: AtomicU32,
-    /// Cut: nothing is sent to it any more.
     /// Whether what it sends finds its place: its `Attached` is queued.
     open: AtomicBool,
+    /// Cut: nothing is sent to it any more.
     dead: AtomicBool,
     /// Its session ended, and DISCONNECT is the last that it is sent.
     ended: AtomicBool,
@@ -50,12 +53,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn new(
-        socket: &SocketRef,
-        who: Who,
-        rate: EventRate,
-        cutter: Arc<Cutter>,
-    ) -> Self {
+    pub fn new(socket: &SocketRef, who: Who, rate: EventRate, cutter: Arc<Cutter>) -> Self {
         Self {
             id: ConnectionId::new(),
             who,
@@ -170,15 +168,20 @@ impl Connection {
         }
     }
 
+    /// Whether its session ended, so that DISCONNECT is the last that it is sent.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Whether nothing is to be sent any more.
     pub fn is_over(&self) -> bool {
-        self.dead.load(Ordering::Acquire) || self.ended.load(Ordering::Acquire)
+        self.dead.load(Ordering::Acquire) || self.is_ended()
     }
 
     /// What was sent did not go through: a live socket gets everything or is cut. After DISCONNECT
     /// nothing goes through, and a cut could overtake it.
     pub fn send_failed(&self, socket: &SocketRef) {
-        if !self.ended.load(Ordering::Acquire) {
+        if !self.is_ended() {
             self.cut(socket);
         }
     }
@@ -227,7 +230,6 @@ impl Recipient {
     /// Ends the connection because its session ended: with a DISCONNECT packet, after which stock
     /// clients stay away. A client that stays all the same is cut a little later.
     pub fn disconnect(&self) {
-        const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
         // Before the socket is closed: whoever fails to send because of it looks here.
         self.connection.ended.store(true, Ordering::Release);
         if self.socket.clone().disconnect().is_err() {
@@ -236,7 +238,7 @@ impl Recipient {
         }
         let (connection, socket) = (self.connection.clone(), self.socket.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(PARTING).await;
             connection.cut(&socket);
         });
     }

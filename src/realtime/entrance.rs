@@ -119,7 +119,10 @@ impl Entrance {
         if let Some(length) = declared_length(&parts.headers)
             && length > PAYLOAD_BYTES as u64
         {
-            return refusal(&Error::field("body", "is too large"), StatusCode::PAYLOAD_TOO_LARGE);
+            return refusal(
+                &Error::field("body", "is too large"),
+                StatusCode::PAYLOAD_TOO_LARGE,
+            );
         }
         let body = Limited::new(body, PAYLOAD_BYTES);
         self.engine.call(slim(parts, body, ticket)).await
@@ -165,7 +168,11 @@ fn slim<B>(parts: http::request::Parts, body: B, ticket: Option<Arc<Ticket>>) ->
     *slim.method_mut() = parts.method;
     *slim.version_mut() = parts.version;
     // What was a URI a moment ago is one again.
-    *slim.uri_mut() = parts.uri.to_string().parse().unwrap_or(Uri::from_static("/"));
+    *slim.uri_mut() = parts
+        .uri
+        .to_string()
+        .parse()
+        .unwrap_or(Uri::from_static("/"));
     for name in KEPT_HEADERS {
         if let Some(value) = parts.headers.get(&name)
             && let Ok(copy) = http::HeaderValue::from_bytes(value.as_bytes())

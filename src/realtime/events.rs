@@ -95,7 +95,10 @@ fn typing(asked: Asked, mut input: Input) {
         Ok(read) => read,
         Err(refused) => return asked.answer::<Nothing>(Err(refused)),
     };
-    let command = asked.shell.chat.typing(asked.connection.id, room, is_typing);
+    let command = asked
+        .shell
+        .chat
+        .typing(asked.connection.id, room, is_typing);
     command.then(move |done| {
         let open = asked.connection.has_open(room);
         asked.answer(done.and_then(|()| {

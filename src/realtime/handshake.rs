@@ -1,6 +1,6 @@
 //! A token becomes a connection.
 
-use super::connection::{Connection, Recipient};
+use super::connection::{Connection, PARTING, Recipient};
 use super::gate::Ticket;
 use super::inbound::Inbound;
 use super::transport::Transport;
@@ -120,7 +120,15 @@ impl Realtime {
             connection: connection.clone(),
         });
         let shell = self.clone();
-        socket.on_disconnect(async move || shell.signal(Signal::Closed(id)));
+        let parting = connection.clone();
+        socket.on_disconnect(async move || {
+            shell.signal(Signal::Closed(id));
+            // The engine forgets the socket when this returns, and closes the transport at whatever
+            // the client sends from then on, be DISCONNECT on its way or not.
+            if parting.is_ended() {
+                tokio::time::sleep(PARTING).await;
+            }
+        });
         socket.extensions.insert(connection);
     }
 

@@ -149,6 +149,13 @@ impl Hub {
             .any(|recipient| recipient.connection.has_open(room))
     }
 
+    /// Somebody shows another name.
+    pub fn rename(&mut self, person: &Person) {
+        if let Some(online) = self.users.get_mut(&person.user_id) {
+            online.person = person.clone();
+        }
+    }
+
     /// Somebody became a member.
     pub fn add_member(&mut self, room: RoomId, user: UserId) {
         if let Some(online) = self.users.get_mut(&user) {

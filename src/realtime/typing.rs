@@ -57,7 +57,10 @@ impl Typing {
         });
         if !typing {
             typist.typing = false;
-            return (typist.tell(now), typist.told_at.map(|at| at + BETWEEN_CHANGES));
+            return (
+                typist.tell(now),
+                typist.told_at.map(|at| at + BETWEEN_CHANGES),
+            );
         }
         typist.on = on.clone();
         let wakes = typist.typing;

@@ -206,7 +206,10 @@ async fn open(
 /// What is on a disk that failed is unknown, so nothing more is promised on top of it. Clients send
 /// what was not acknowledged again, with its `clientId`, to the next process.
 fn disk_failed(why: &str) {
-    tracing::error!(why, "the disk failed; stopping at once, since what is on it is unknown");
+    tracing::error!(
+        why,
+        "the disk failed; stopping at once, since what is on it is unknown"
+    );
     std::process::exit(1);
 }
 

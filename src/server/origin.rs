@@ -44,7 +44,9 @@ impl Origins {
         }
         let own = host.is_some_and(|host| host.as_bytes() == authority.as_bytes());
         let is_local = || {
-            let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
+            let name = authority
+                .rsplit_once(':')
+                .map_or(authority, |(name, _)| name);
             scheme == "http" && matches!(name, "localhost" | "127.0.0.1")
         };
         own || self.allowed.iter().any(|allowed| allowed == origin) || self.local && is_local()

@@ -2,7 +2,7 @@
 
 use super::sql::Tx;
 use super::{Error, Store};
-use crate::model::Event;
+use crate::model::{Event, Message};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
@@ -148,6 +148,14 @@ pub struct Told {
 }
 
 impl Told {
+    /// The message, if that is all there is to tell.
+    pub fn only_message(&self) -> Option<&Message> {
+        match self.events.as_slice() {
+            [Event::MessagePosted(message)] => Some(message),
+            _ => None,
+        }
+    }
+
     /// Gives the reply; after the events.
     pub fn finish(self) {
         (self.finish)();

@@ -23,11 +23,7 @@ pub(crate) struct Membership {
 }
 
 /// The room from `user`'s side; nothing if there is no such room.
-pub(crate) fn access(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-) -> Result<Option<Access>, Error> {
+pub(crate) fn access(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Option<Access>, Error> {
     tx.one(
         "SELECT r.is_private, r.created_by, r.last_seq, m.is_admin, m.read_seq
          FROM rooms r LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?
@@ -96,12 +92,7 @@ pub(crate) fn set_role(
     Ok(())
 }
 
-pub(crate) fn set_read(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-    seq: i64,
-) -> Result<(), Error> {
+pub(crate) fn set_read(tx: &mut Tx<'_>, room: RoomId, user: UserId, seq: i64) -> Result<(), Error> {
     tx.execute(
         "UPDATE room_members SET read_seq = ? WHERE room_id = ? AND user_id = ? AND read_seq < ?",
         values![seq, room, user, seq],
@@ -227,12 +218,7 @@ pub(crate) fn bans(
 }
 
 /// Who posts a message after having read everything before has read that one as well.
-pub(crate) fn follow(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-    seq: i64,
-) -> Result<(), Error> {
+pub(crate) fn follow(tx: &mut Tx<'_>, room: RoomId, user: UserId, seq: i64) -> Result<(), Error> {
     tx.execute(
         "UPDATE room_members SET read_seq = ? WHERE room_id = ? AND user_id = ? AND read_seq = ?",
         values![seq, room, user, seq - 1],

@@ -13,11 +13,7 @@ pub(crate) struct Author {
 }
 
 /// The sender, if they are a member.
-pub(crate) fn author(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-) -> Result<Option<Author>, Error> {
+pub(crate) fn author(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Option<Author>, Error> {
     tx.one(
         "SELECT u.username, u.display_name, r.last_seq
          FROM room_members m JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id
@@ -96,11 +92,7 @@ pub(crate) fn at(tx: &mut Tx<'_>, room: RoomId, seq: i64) -> Result<Option<Messa
     )
 }
 
-pub(crate) fn get(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    id: MessageId,
-) -> Result<Option<Message>, Error> {
+pub(crate) fn get(tx: &mut Tx<'_>, room: RoomId, id: MessageId) -> Result<Option<Message>, Error> {
     tx.one(
         select!("WHERE m.id = ? AND m.room_id = ?"),
         values![id, room],

@@ -121,9 +121,6 @@ pub(crate) fn delete(tx: &mut Tx<'_>, user: UserId, id: SessionId) -> Result<boo
 }
 
 pub(crate) fn delete_expired(tx: &mut Tx<'_>, now: Time) -> Result<(), Error> {
-    tx.execute(
-        "DELETE FROM sessions WHERE expires_at <= ?",
-        values![now],
-    )?;
+    tx.execute("DELETE FROM sessions WHERE expires_at <= ?", values![now])?;
     Ok(())
 }

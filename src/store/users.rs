@@ -28,13 +28,16 @@ pub(crate) struct Credentials {
 
 pub(crate) fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO users (id, username, username_key, display_name, email, email_key, password, is_admin, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO users (id, username, username_key, username_look, display_name, display_name_key,
+                            email, email_key, password, is_admin, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values![
             user.id,
             user.username.as_str(),
             user.username.key(),
+            user.username.look(),
             user.display_name.as_str(),
+            user.display_name.key(),
             user.email.as_str(),
             user.email.key(),
             user.password,
@@ -176,7 +179,7 @@ pub(crate) fn search(
     tx.all(
         "SELECT id, username, display_name, last_seen_at, username_key FROM users
          WHERE is_disabled = 0 AND username_key > ?
-           AND (username_key LIKE ? ESCAPE '!' OR lower(display_name) LIKE ? ESCAPE '!')
+           AND (username_key LIKE ? ESCAPE '!' OR display_name_key LIKE ? ESCAPE '!')
          ORDER BY username_key LIMIT ?",
         values![after, username_like, display_name_like, limit],
         |row| Ok((row.get(4)?, read_profile(row)?)),
@@ -189,8 +192,8 @@ pub(crate) fn set_display_name(
     name: &DisplayName,
 ) -> Result<(), Error> {
     tx.execute(
-        "UPDATE users SET display_name = ? WHERE id = ?",
-        values![name.as_str(), id],
+        "UPDATE users SET display_name = ?, display_name_key = ? WHERE id = ?",
+        values![name.as_str(), name.key(), id],
     )?;
     Ok(())
 }

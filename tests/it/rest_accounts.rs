@@ -1,8 +1,6 @@
 //! Registering, signing in, oneself and others.
 
 use super::harness::{App, PASSWORD, Person};
-use chatd::config::Registration;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 fn registration(username: &str, email: &str) -> Value {
@@ -11,7 +9,12 @@ fn registration(username: &str, email: &str) -> Value {
 
 /// The keys of an object, sorted.
 fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut keys: Vec<_> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     keys
 }
@@ -32,7 +35,7 @@ async fn a_registration_signs_in_for_thirty_days() {
     let app = App::start().await;
     let before = app.clock.now();
     let body = json!({
-        "username": " ada".trim(), "email": " Ada@Example.org ", "password": PASSWORD, "colour": "unknown keys are ignored",
+        "username": "ada", "email": " Ada@Example.org ", "password": PASSWORD, "colour": "unknown keys are ignored",
     });
     let answer = app.stranger().post("/api/auth/register", body).await;
     assert_eq!(answer.headers["cache-control"], "no-store");
@@ -44,7 +47,14 @@ async fn a_registration_signs_in_for_thirty_days() {
     assert!(ends >= before.plus_ms(month).to_string().as_str(), "{ends}");
     assert!(ends <= app.clock.now().plus_ms(month).to_string().as_str());
     let user = signed_in["user"].clone();
-    let expected = ["createdAt", "displayName", "email", "id", "role", "username"];
+    let expected = [
+        "createdAt",
+        "displayName",
+        "email",
+        "id",
+        "role",
+        "username",
+    ];
     assert_eq!(keys(&user), expected);
     assert_eq!(user["username"], "ada");
     assert_eq!(user["displayName"], "ada");
@@ -109,7 +119,10 @@ async fn user_names_that_deceive_or_do_not_fit_are_refused() {
         let body = registration(name, "ada@example.org");
         let answer = app.stranger().post("/api/auth/register", body).await;
         let error = answer.expect_error(400, "invalid_input");
-        assert!(error["details"]["fields"]["username"].is_string(), "{name:?}: {error}");
+        assert!(
+            error["details"]["fields"]["username"].is_string(),
+            "{name:?}: {error}"
+        );
     }
 }
 
@@ -135,8 +148,18 @@ async fn every_wrong_field_of_a_registration_is_named() {
     let error = answer.expect_error(400, "invalid_input");
     let fields = &error["details"]["fields"];
     assert_eq!(keys(fields), ["email", "password", "username"]);
-    for email in ["@b", "a@", "a@b@c", "a b@c", "a@b\u{0}", &format!("{}@b", "a".repeat(65))] {
-        let answer = app.stranger().post("/api/auth/register", registration("ada", email)).await;
+    for email in [
+        "@b",
+        "a@",
+        "a@b@c",
+        "a b@c",
+        "a@b\u{0}",
+        &format!("{}@b", "a".repeat(65)),
+    ] {
+        let answer = app
+            .stranger()
+            .post("/api/auth/register", registration("ada", email))
+            .await;
         let error = answer.expect_error(400, "invalid_input");
         assert_eq!(keys(&error["details"]["fields"]), ["email"], "{email}");
     }
@@ -180,7 +203,11 @@ async fn name_and_address_sign_in_and_every_failure_is_the_same() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
-    for body in [json!({}), json!({ "username": "ada" }), json!({ "password": PASSWORD })] {
+    for body in [
+        json!({}),
+        json!({ "username": "ada" }),
+        json!({ "password": PASSWORD }),
+    ] {
         login(body).await.expect_error(400, "invalid_input");
     }
 }
@@ -190,7 +217,8 @@ async fn an_account_is_changed_as_a_whole_or_not_at_all() {
     let app = App::start().await;
     let ada = app.person("ada").await;
     app.person("bob").await;
-    let change = json!({ "displayName": "  Ada, Countess of Lovelace 👩‍🔬 ", "email": "ada@lovelace.org" });
+    let change =
+        json!({ "displayName": "  Ada, Countess of Lovelace 👩‍🔬 ", "email": "ada@lovelace.org" });
     let changed = ada.patch("/api/users/me", change).await.expect(200);
     assert_eq!(changed["displayName"], "Ada, Countess of Lovelace 👩‍🔬");
     assert_eq!(changed["email"], "ada@lovelace.org");
@@ -209,7 +237,10 @@ async fn an_account_is_changed_as_a_whole_or_not_at_all() {
         refused.expect_error(400, "invalid_input");
     }
     let nothing = json!({ "displayName": null, "email": null, "username": "bob", "role": "admin" });
-    assert_eq!(ada.patch("/api/users/me", nothing).await.expect(200), changed);
+    assert_eq!(
+        ada.patch("/api/users/me", nothing).await.expect(200),
+        changed
+    );
     assert_eq!(ada.get("/api/users/me").await.expect(200), changed);
 }
 
@@ -230,13 +261,22 @@ async fn people_are_found_by_name_and_never_with_their_address() {
     for shown in ["Émile", "émile", "ÉMILE"] {
         assert_eq!(found(&ada, shown).await, ["adam"], "{shown}");
     }
-    let profile = ada.get(&format!("/api/users/{}", adam.id)).await.expect(200);
+    let profile = ada
+        .get(&format!("/api/users/{}", adam.id))
+        .await
+        .expect(200);
     let expected = ["displayName", "id", "isOnline", "lastSeenAt", "username"];
     assert_eq!(keys(&profile), expected);
     assert_eq!(profile["isOnline"], false);
     assert_eq!(profile["lastSeenAt"], Value::Null);
     let long = "x".repeat(101);
-    for query in [&format!("query={long}"), "limit=0", "limit=201", "limit=x", "cursor=!"] {
+    for query in [
+        &format!("query={long}"),
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=!",
+    ] {
         let refused = ada.get(&format!("/api/users?{query}")).await;
         refused.expect_error(400, "invalid_input");
     }
@@ -257,10 +297,20 @@ async fn a_list_comes_in_pages_without_gaps_or_repeats() {
     ] {
         let (mut cursor, mut all) = (String::new(), Vec::new());
         loop {
-            let limit = if most == 50 { String::new() } else { format!("limit={most}&") };
-            let page = ada.get(&format!("{path}?{limit}{cursor}")).await.expect(200);
+            let limit = if most == 50 {
+                String::new()
+            } else {
+                format!("limit={most}&")
+            };
+            let page = ada
+                .get(&format!("{path}?{limit}{cursor}"))
+                .await
+                .expect(200);
             let rows = page[list].as_array().unwrap();
-            all.extend(rows.iter().map(|row| row["username"].as_str().unwrap().to_owned()));
+            all.extend(
+                rows.iter()
+                    .map(|row| row["username"].as_str().unwrap().to_owned()),
+            );
             let Some(next) = page["nextCursor"].as_str() else {
                 break;
             };
@@ -272,73 +322,4 @@ async fn a_list_comes_in_pages_without_gaps_or_repeats() {
         all.dedup();
         assert_eq!(all.len(), 205);
     }
-}
-
-#[tokio::test]
-async fn nobody_registers_where_registration_is_closed() {
-    let app = App::with(|config| config.accounts.registration = Registration::Closed).await;
-    let root = app.server_admin("root").await;
-    let room = root.room("lounge", false).await;
-    let invite = root.post(&format!("/api/rooms/{room}/invites"), json!({})).await.expect(201);
-    let mut body = registration("ada", "ada@example.org");
-    for token in [Value::Null, invite["token"].clone()] {
-        body["invite"] = token;
-        let refused = app.stranger().post("/api/auth/register", body.clone()).await;
-        refused.expect_error(403, "forbidden");
-    }
-    let login = json!({ "username": "ada", "password": PASSWORD });
-    let refused = app.stranger().post("/api/auth/login", login).await;
-    refused.expect_error(401, "invalid_credentials");
-}
-
-#[tokio::test]
-async fn where_registering_takes_an_invite_it_joins_the_room_and_counts_a_use() {
-    let app = App::with(|config| {
-        config.accounts.registration = Registration::Invite;
-        config.limits.enabled = false;
-    })
-    .await;
-    let root = app.server_admin("root").await;
-    let room = root.room("secret", true).await;
-    let invites = format!("/api/rooms/{room}/invites");
-    let invite = root.post(&invites, json!({ "maxUses": 1 })).await.expect(201);
-    let register = async |name: &str, invite: Value| {
-        let mut body = registration(name, &format!("{name}@example.org"));
-        body["invite"] = invite;
-        app.stranger().post("/api/auth/register", body).await
-    };
-    let error = register("ada", Value::Null).await;
-    let error = error.expect_error(400, "invalid_input");
-    assert!(error["details"]["fields"]["invite"].is_string());
-    let wrong = register("ada", json!(7)).await;
-    wrong.expect_error(400, "invalid_input");
-    let unknown = register("ada", json!("nonsense")).await;
-    unknown.expect_error(404, "not_found");
-    let mut ada = register("ada", invite["token"].clone()).await.expect(201);
-    let ada = Person::new(&app, "ada", ada.take());
-    let rooms = ada.get("/api/rooms").await.expect(200);
-    assert_eq!(rooms["rooms"][0]["id"], room.as_str());
-    assert_eq!(rooms["rooms"][0]["role"], "member");
-    let used_up = register("bob", invite["token"].clone()).await;
-    used_up.expect_error(410, "invite_expired");
-    // Whoever was refused has no account, and their name is free.
-    let invite = root.post(&invites, json!({})).await.expect(201);
-    register("bob", invite["token"].clone()).await.expect(201);
-    let banned = root.send(Method::PUT, &format!("/api/rooms/{room}/bans/{}", ada.id), Value::Null);
-    assert_eq!(banned.await.status, 204);
-}
-
-#[tokio::test]
-async fn an_invite_counts_where_anybody_may_register() {
-    let app = App::start().await;
-    let ada = app.person("ada").await;
-    let room = ada.room("secret", true).await;
-    let invites = format!("/api/rooms/{room}/invites");
-    let invite = ada.post(&invites, json!({})).await.expect(201);
-    let mut body = registration("bob", "bob@example.org");
-    body["invite"] = invite["token"].clone();
-    let bob = app.stranger().post("/api/auth/register", body).await.expect(201);
-    let bob = Person::new(&app, "bob", bob);
-    let room = bob.get(&format!("/api/rooms/{room}")).await.expect(200);
-    assert_eq!(room["memberCount"], 2);
 }

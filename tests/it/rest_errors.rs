@@ -1,7 +1,6 @@
 //! What is refused over HTTP before it means anything: bad requests, bad tokens, bad addresses.
 
-use super::harness::{App, Person, forge, soon};
-use chatd::config::Registration;
+use super::harness::{App, soon};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,28 +24,61 @@ async fn bodies_that_are_no_json_objects_are_refused() {
     let path = format!("/api/rooms/{room}/messages");
     let deep = format!("{{\"content\":{}", "[".repeat(20_000));
     for body in [
-        "{\"content\":\"x\"", "{content: 'x'}", "[]", "null", "\"text\"", "5", "true", "nonsense", "{}{}",
-        "{\"content\":\"\\ud800\"}", "{\"content\":1e999}", "\u{0}", &deep,
+        "{\"content\":\"x\"",
+        "{content: 'x'}",
+        "[]",
+        "null",
+        "\"text\"",
+        "5",
+        "true",
+        "nonsense",
+        "{}{}",
+        "{\"content\":\"\\ud800\"}",
+        "{\"content\":1e999}",
+        "\u{0}",
+        &deep,
     ] {
-        let refused = ada.send_raw(Method::POST, &path, "application/json", body.into()).await;
+        let refused = ada
+            .send_raw(Method::POST, &path, "application/json", body.into())
+            .await;
         let error = refused.expect_error(400, "invalid_input");
         assert!(error["details"]["fields"]["body"].is_string(), "{error}");
     }
-    let no_text = ada.send_raw(Method::POST, &path, "application/json", b"{\"content\":\"\xff\"}".into());
+    let no_text = ada.send_raw(
+        Method::POST,
+        &path,
+        "application/json",
+        b"{\"content\":\"\xff\"}".into(),
+    );
     no_text.await.expect_error(400, "invalid_input");
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "application/jsonp",
+    ] {
         let body = b"{\"content\":\"x\"}".to_vec();
         let refused = ada.send_raw(Method::POST, &path, kind, body).await;
         refused.expect_error(415, "invalid_input");
     }
-    for kind in ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"] {
+    for kind in [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/merge-patch+json",
+    ] {
         let body = b"{\"content\":\"x\"}".to_vec();
-        ada.send_raw(Method::POST, &path, kind, body).await.expect(201);
+        ada.send_raw(Method::POST, &path, kind, body)
+            .await
+            .expect(201);
     }
     for size in [64 * 1024 - 14, 64 * 1024 - 13, 900_000, 2_000_000] {
-        let body = json!({ "content": "x".repeat(size) }).to_string().into_bytes();
+        let body = json!({ "content": "x".repeat(size) })
+            .to_string()
+            .into_bytes();
         let fits = body.len() <= 64 * 1024;
-        let refused = ada.send_raw(Method::POST, &path, "application/json", body).await;
+        let refused = ada
+            .send_raw(Method::POST, &path, "application/json", body)
+            .await;
         refused.expect_error(if fits { 400 } else { 413 }, "invalid_input");
     }
     let history = ada.get(&path).await.expect(200);
@@ -61,14 +93,23 @@ async fn a_body_that_ends_too_early_does_nothing() {
         "POST /api/rooms HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n",
         ada.token
     );
-    for rest in ["content-length: 500\r\n\r\n{\"name\":\"half\"}", "transfer-encoding: chunked\r\n\r\nf\r\n{\"name\":\"half\"}\r\n"] {
+    for rest in [
+        "content-length: 500\r\n\r\n{\"name\":\"half\"}",
+        "transfer-encoding: chunked\r\n\r\nf\r\n{\"name\":\"half\"}\r\n",
+    ] {
         let mut stream = TcpStream::connect(app.server.address()).await.unwrap();
-        stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("{head}{rest}").as_bytes())
+            .await
+            .unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
         let _ = soon("the end", stream.read_to_end(&mut answer)).await;
     }
-    assert_eq!(ada.get("/api/rooms").await.expect(200), json!({ "rooms": [] }));
+    assert_eq!(
+        ada.get("/api/rooms").await.expect(200),
+        json!({ "rooms": [] })
+    );
 }
 
 #[tokio::test]
@@ -77,14 +118,29 @@ async fn what_is_no_http_is_refused_and_the_server_lives() {
     for (request, status) in [
         ("nonsense\r\n\r\n", "400"),
         ("GET / HTTP/9.9\r\n\r\n", "400"),
-        ("GET /api/users/me HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n", "400"),
-        ("POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n", "400"),
-        ("POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999999999\r\n\r\n", "400"),
+        (
+            "GET /api/users/me HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
+            "400",
+        ),
+        (
+            "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+            "400",
+        ),
+        (
+            "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999999999\r\n\r\n",
+            "400",
+        ),
     ] {
         let answer = raw(&app, request.as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request:?}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{request:?}: {answer}"
+        );
     }
-    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(17_000));
+    let long = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
+        "x".repeat(17_000)
+    );
     let answer = raw(&app, long.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     app.person("ada").await;
@@ -95,7 +151,14 @@ async fn addresses_that_lead_nowhere_are_told_in_json_beneath_api_and_by_the_pag
     let app = App::start().await;
     let ada = app.person("ada").await;
     let stranger = app.stranger();
-    for path in ["/api", "/api/", "/api/nonsense", "/api/v1/rooms/x/y/z", "/api/auth", "/api/%ff"] {
+    for path in [
+        "/api",
+        "/api/",
+        "/api/nonsense",
+        "/api/v1/rooms/x/y/z",
+        "/api/auth",
+        "/api/%ff",
+    ] {
         let answer = stranger.get(path).await;
         assert_eq!(answer.headers["content-type"], "application/json", "{path}");
         answer.expect_error(404, "not_found");
@@ -119,126 +182,21 @@ async fn addresses_that_lead_nowhere_are_told_in_json_beneath_api_and_by_the_pag
     for path in ["/", "/r/somewhere", "/invite/token", "/apix"] {
         let page = stranger.get(path).await;
         assert_eq!(page.status, 200, "{path}");
-        assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/"));
+        assert!(
+            page.headers["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/")
+        );
         assert!(page.headers.contains_key("x-request-id"));
         assert_eq!(page.headers["cache-control"], "no-cache");
     }
-    stranger.post("/", json!({})).await.expect_error(405, "not_found");
+    stranger
+        .post("/", json!({}))
+        .await
+        .expect_error(405, "not_found");
     for path in ["/healthz", "/readyz"] {
         assert_eq!(stranger.get(path).await.status, 200, "{path}");
-    }
-}
-
-/// Tokens that are not good on this server, with what is wrong about them.
-async fn bad_tokens(app: &App, good: &Person) -> Vec<(&'static str, String)> {
-    let secret = app.secret();
-    let claims = forge::claims(&good.token);
-    let hs256 = json!({ "alg": "HS256", "typ": "JWT" });
-    let but = |key: &str, value: Value| {
-        let mut claims = claims.clone();
-        claims[key] = value;
-        forge::token(&hs256, &claims, &secret)
-    };
-    let without = |key: &str| {
-        let mut claims = claims.clone();
-        claims.as_object_mut().unwrap().remove(key);
-        forge::token(&hs256, &claims, &secret)
-    };
-    let alg = |alg: Value| forge::token(&json!({ "alg": alg, "typ": "JWT" }), &claims, &secret);
-    let (signed, signature) = good.token.rsplit_once('.').unwrap();
-    let unsigned = alg("none".into());
-    let bob = app.person("bob").await;
-    let ended = app.sign_in(&bob.name).await;
-    assert_eq!(ended.post("/api/auth/logout", Value::Null).await.status, 204);
-    vec![
-        ("empty", String::new()),
-        ("nonsense", "nonsense".to_owned()),
-        ("dots", "..".to_owned()),
-        ("not ASCII", "é.é.é".to_owned()),
-        ("alg none, signed", unsigned.clone()),
-        ("alg none, unsigned", format!("{}.", unsigned.rsplit_once('.').unwrap().0)),
-        ("alg None", alg("None".into())),
-        ("alg HS384", alg("HS384".into())),
-        ("alg RS256", alg("RS256".into())),
-        ("alg is a number", alg(256.into())),
-        ("without a signature", format!("{signed}.")),
-        ("a cut signature", format!("{signed}.{}", &signature[..20])),
-        ("another secret", forge::token(&hs256, &claims, &[7; 32])),
-        ("an empty secret", forge::token(&hs256, &claims, &[])),
-        ("no exp", without("exp")),
-        ("exp is text", but("exp", claims["exp"].to_string().into())),
-        ("exp is a fraction", but("exp", json!(99_999_999_999.5))),
-        ("exp is enormous", but("exp", json!(1e300))),
-        ("exp is null", but("exp", Value::Null)),
-        ("exp is over", but("exp", json!(app.clock.now().seconds() - 1))),
-        ("no sub", without("sub")),
-        ("another sub", but("sub", bob.id.as_str().into())),
-        ("sub is no id", but("sub", "ada".into())),
-        ("no sid", without("sid")),
-        ("another sid", but("sid", uuid::Uuid::new_v4().to_string().into())),
-        ("an ended session", ended.token),
-    ]
-}
-
-#[tokio::test]
-async fn a_token_that_is_not_good_opens_nothing() {
-    let app = App::start().await;
-    let ada = app.person("ada").await;
-    let mut answers = Vec::new();
-    for (what, token) in bad_tokens(&app, &ada).await {
-        let forger = ada.with_token(&token);
-        for transport in [super::harness::Transport::WebSocket, super::harness::Transport::Polling] {
-            let auth = json!({ "token": token });
-            let refused = super::harness::Socket::connect(&app.url(), auth, transport).await;
-            let error = refused.err().unwrap_or_else(|| panic!("{what} was accepted"));
-            assert_eq!(error, json!({ "message": "unauthorized" }), "{what}");
-        }
-        // Such a header cannot be sent by the library.
-        if !token.is_ascii() {
-            continue;
-        }
-        let refused = forger.get("/api/users/me").await;
-        assert_eq!(refused.status, 401, "{what}");
-        assert_eq!(refused.headers["www-authenticate"], "Bearer");
-        answers.push(refused.expect_error(401, "unauthorized"));
-    }
-    answers.dedup();
-    assert_eq!(answers.len(), 1, "nothing is told about why");
-    ada.get("/api/users/me").await.expect(200);
-}
-
-#[tokio::test]
-async fn every_route_but_a_few_takes_a_token() {
-    let app = App::with(|config| config.accounts.registration = Registration::Closed).await;
-    let stranger = app.stranger();
-    let id = uuid::Uuid::new_v4();
-    for (method, path) in [
-        (Method::POST, "/api/auth/refresh".to_owned()),
-        (Method::POST, "/api/auth/logout".to_owned()),
-        (Method::GET, "/api/auth/sessions".to_owned()),
-        (Method::DELETE, format!("/api/auth/sessions/{id}")),
-        (Method::PUT, "/api/auth/password".to_owned()),
-        (Method::GET, "/api/users/me".to_owned()),
-        (Method::PATCH, "/api/users/me".to_owned()),
-        (Method::GET, "/api/users".to_owned()),
-        (Method::GET, format!("/api/users/{id}")),
-        (Method::POST, "/api/rooms".to_owned()),
-        (Method::GET, "/api/rooms".to_owned()),
-        (Method::GET, format!("/api/rooms/{id}")),
-        (Method::POST, format!("/api/rooms/{id}/join")),
-        (Method::POST, "/api/rooms/invites/token/join".to_owned()),
-        (Method::GET, format!("/api/rooms/{id}/messages")),
-        // Whoever is not signed in is not told what else is wrong.
-        (Method::GET, "/api/rooms/nonsense/messages?limit=x".to_owned()),
-    ] {
-        let refused = stranger.send(method.clone(), &path, Value::Null).await;
-        refused.expect_error(401, "unauthorized");
-    }
-    let http = &app.http;
-    for header in ["Basic YTpi", "Bearer", "Token x", "Bearer  "] {
-        let request = http.get(format!("{}/api/users/me", app.url()));
-        let refused = request.header("authorization", header).send().await.unwrap();
-        assert_eq!(refused.status(), 401, "{header}");
     }
 }
 
@@ -249,20 +207,19 @@ async fn a_fault_of_the_server_is_told_without_its_cause() {
     let room = ada.room("lounge", false).await;
     let mut socket = ada.connect_to(&room).await;
     // Somebody damages the database behind the server's back.
-    app.database().execute_batch("DROP TABLE room_bans; DROP TABLE messages;").unwrap();
-    let bans = format!("/api/rooms/{room}/bans");
+    app.database()
+        .execute_batch("DROP TABLE room_bans; DROP TABLE messages;")
+        .unwrap();
     for (method, path, body) in [
-        (Method::GET, bans.clone(), Value::Null),
-        (Method::PUT, format!("{bans}/{}", uuid::Uuid::new_v4()), Value::Null),
-        (Method::POST, format!("/api/rooms/{room}/messages"), json!({ "content": "x" })),
+        (Method::GET, "bans", Value::Null),
+        (Method::POST, "messages", json!({ "content": "x" })),
     ] {
-        let answer = ada.send(method, &path, body).await;
-        if answer.code() == "not_found" {
-            continue;
-        }
+        let answer = ada
+            .send(method, &format!("/api/rooms/{room}/{path}"), body)
+            .await;
         let error = answer.expect_error(500, "internal");
         assert!(error.get("details").is_none());
-        assert!(!error.to_string().contains("room_bans") && !error.to_string().contains("table"));
+        assert!(!error.to_string().contains("table"), "{error}");
     }
     let send = json!({ "roomId": room, "content": "x" });
     let error = socket.ask("send_message", send).await.unwrap_err();
@@ -287,14 +244,27 @@ async fn only_allowed_web_pages_are_answered() {
         request.header("origin", origin).send().await.unwrap()
     };
     let engine = "/socket.io/?EIO=4&transport=polling";
-    for origin in ["https://chat.example.org", "http://localhost:3000", "http://127.0.0.1:5173", &own] {
+    for origin in [
+        "https://chat.example.org",
+        "http://localhost:3000",
+        "http://127.0.0.1:5173",
+        &own,
+    ] {
         let answer = get("/api/rooms", origin).await;
         assert_eq!(answer.headers()["access-control-allow-origin"], origin);
         assert_eq!(get(engine, origin).await.status(), 200, "{origin}");
     }
-    for origin in ["https://evil.example", "http://chat.example.org", "http://localhost.evil.example", "null"] {
+    for origin in [
+        "https://evil.example",
+        "http://chat.example.org",
+        "http://localhost.evil.example",
+        "null",
+    ] {
         let answer = get("/api/rooms", origin).await;
-        assert!(!answer.headers().contains_key("access-control-allow-origin"), "{origin}");
+        assert!(
+            !answer.headers().contains_key("access-control-allow-origin"),
+            "{origin}"
+        );
         assert_eq!(get(engine, origin).await.status(), 403, "{origin}");
     }
     // What browsers cannot keep a page from: a WebSocket's upgrade.

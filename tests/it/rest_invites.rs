@@ -28,15 +28,28 @@ async fn only_the_creator_makes_sees_and_revokes_a_rooms_invite() {
         config.server.public_url = "https://chat.example.org".to_owned();
     })
     .await;
-    let (ada, bob, root) =
-        tokio::join!(app.person("ada"), app.person("bob"), app.server_admin("root"));
+    let (ada, bob, root) = tokio::join!(
+        app.person("ada"),
+        app.person("bob"),
+        app.server_admin("root")
+    );
     let room = ada.room("secret", true).await;
-    ada.get(&invites(&room)).await.expect_error(404, "not_found");
-    ada.delete(&invites(&room)).await.expect_error(404, "not_found");
-    let made = ada.post(&invites(&room), json!({ "maxUses": 5, "expiresIn": 60 })).await.expect(201);
+    ada.get(&invites(&room))
+        .await
+        .expect_error(404, "not_found");
+    ada.delete(&invites(&room))
+        .await
+        .expect_error(404, "not_found");
+    let made = ada
+        .post(&invites(&room), json!({ "maxUses": 5, "expiresIn": 60 }))
+        .await
+        .expect(201);
     let token = made["token"].as_str().unwrap();
     assert!(token.len() >= 22, "{token}");
-    assert_eq!(made["link"], format!("https://chat.example.org/invite/{token}"));
+    assert_eq!(
+        made["link"],
+        format!("https://chat.example.org/invite/{token}")
+    );
     assert_eq!(made["roomId"], room.as_str());
     assert_eq!(made["maxUses"], 5);
     assert_eq!(made["uses"], 0);
@@ -47,22 +60,45 @@ async fn only_the_creator_makes_sees_and_revokes_a_rooms_invite() {
         guest.post(&join(token), json!({})).await.expect(200);
     }
     let role = format!("/api/rooms/{room}/users/{}", bob.id);
-    ada.patch(&role, json!({ "role": "admin" })).await.expect(200);
+    ada.patch(&role, json!({ "role": "admin" }))
+        .await
+        .expect(200);
     for other in [&bob, &root] {
-        other.post(&invites(&room), json!({})).await.expect_error(403, "forbidden");
-        other.get(&invites(&room)).await.expect_error(403, "forbidden");
-        other.delete(&invites(&room)).await.expect_error(403, "forbidden");
+        other
+            .post(&invites(&room), json!({}))
+            .await
+            .expect_error(403, "forbidden");
+        other
+            .get(&invites(&room))
+            .await
+            .expect_error(403, "forbidden");
+        other
+            .delete(&invites(&room))
+            .await
+            .expect_error(403, "forbidden");
     }
     assert_eq!(ada.get(&invites(&room)).await.expect(200)["uses"], 2);
     assert_eq!(ada.delete(&invites(&room)).await.status, 204);
-    ada.get(&invites(&room)).await.expect_error(404, "not_found");
-    app.stranger().get(&preview(token)).await.expect_error(410, "invite_expired");
+    ada.get(&invites(&room))
+        .await
+        .expect_error(404, "not_found");
+    app.stranger()
+        .get(&preview(token))
+        .await
+        .expect_error(410, "invite_expired");
     // What an invite was good for stays with whoever used it.
     let again = bob.post(&join(token), json!({})).await.expect(200);
     assert_eq!(again["already"], true);
     // The room's next owner is the one who invites.
-    ada.patch(&format!("/api/rooms/{room}"), json!({ "createdBy": bob.id })).await.expect(200);
-    ada.post(&invites(&room), json!({})).await.expect_error(403, "forbidden");
+    ada.patch(
+        &format!("/api/rooms/{room}"),
+        json!({ "createdBy": bob.id }),
+    )
+    .await
+    .expect(200);
+    ada.post(&invites(&room), json!({}))
+        .await
+        .expect_error(403, "forbidden");
     invite(&bob, &room, json!({})).await;
 }
 
@@ -84,15 +120,23 @@ async fn admins_may_invite_where_the_configuration_says_so() {
         guest.join(&room).await;
     }
     for other in [&bob, &root] {
-        other.post(&invites(&room), json!({})).await.expect_error(403, "forbidden");
+        other
+            .post(&invites(&room), json!({}))
+            .await
+            .expect_error(403, "forbidden");
         let role = format!("/api/rooms/{room}/users/{}", other.id);
-        ada.patch(&role, json!({ "role": "admin" })).await.expect(200);
+        ada.patch(&role, json!({ "role": "admin" }))
+            .await
+            .expect(200);
         let token = invite(other, &room, json!({})).await;
         let seen = ada.get(&invites(&room)).await.expect(200);
         assert_eq!(seen["token"], token.as_str());
         assert_eq!(other.delete(&invites(&room)).await.status, 204);
     }
-    carol.post(&invites(&room), json!({})).await.expect_error(403, "forbidden");
+    carol
+        .post(&invites(&room), json!({}))
+        .await
+        .expect_error(403, "forbidden");
 }
 
 #[tokio::test]
@@ -110,9 +154,17 @@ async fn an_invite_is_seen_without_signing_in() {
         "invitedBy": "Ada L.",
     });
     assert_eq!(seen, expected);
-    app.stranger().get(&preview("nonsense")).await.expect_error(404, "not_found");
-    app.stranger().post(&join(&token), json!({})).await.expect_error(401, "unauthorized");
-    ada.post(&join("nonsense"), json!({})).await.expect_error(404, "not_found");
+    app.stranger()
+        .get(&preview("nonsense"))
+        .await
+        .expect_error(404, "not_found");
+    app.stranger()
+        .post(&join(&token), json!({}))
+        .await
+        .expect_error(401, "unauthorized");
+    ada.post(&join("nonsense"), json!({}))
+        .await
+        .expect_error(404, "not_found");
 }
 
 #[tokio::test]
@@ -124,8 +176,14 @@ async fn an_invite_ends_at_its_time() {
     app.clock.jump_ms(3_590_000);
     bob.post(&join(&token), json!({})).await.expect(200);
     app.clock.jump_ms(20_000);
-    carol.post(&join(&token), json!({})).await.expect_error(410, "invite_expired");
-    carol.get(&preview(&token)).await.expect_error(410, "invite_expired");
+    carol
+        .post(&join(&token), json!({}))
+        .await
+        .expect_error(410, "invite_expired");
+    carol
+        .get(&preview(&token))
+        .await
+        .expect_error(410, "invite_expired");
     let always = invite(&ada, &room, json!({ "expiresIn": null })).await;
     app.clock.jump_ms(20 * 24 * 3600 * 1000);
     carol.post(&join(&always), json!({})).await.expect(200);
@@ -157,8 +215,12 @@ async fn a_new_invite_replaces_the_earlier_one() {
     let first = invite(&ada, &room, json!({})).await;
     let second = invite(&ada, &room, json!({})).await;
     assert_ne!(first, second);
-    bob.post(&join(&first), json!({})).await.expect_error(410, "invite_expired");
-    bob.get(&preview(&first)).await.expect_error(410, "invite_expired");
+    bob.post(&join(&first), json!({}))
+        .await
+        .expect_error(410, "invite_expired");
+    bob.get(&preview(&first))
+        .await
+        .expect_error(410, "invite_expired");
     let joined = bob.post(&join(&second), json!({})).await.expect(200);
     assert_eq!(joined["already"], false);
     assert_eq!(joined["room"]["role"], "member");
@@ -168,7 +230,10 @@ async fn a_new_invite_replaces_the_earlier_one() {
 async fn an_invite_lets_in_as_many_as_it_says_and_no_more() {
     let app = App::start().await;
     let ada = app.person("ada").await;
-    let (room, lobby) = (ada.room("secret", true).await, ada.room("lobby", false).await);
+    let (room, lobby) = (
+        ada.room("secret", true).await,
+        ada.room("lobby", false).await,
+    );
     let token = invite(&ada, &room, json!({ "maxUses": 2 })).await;
     let mut tries = tokio::task::JoinSet::new();
     for guest in app.crowd(&lobby, 8) {
@@ -185,7 +250,9 @@ async fn an_invite_lets_in_as_many_as_it_says_and_no_more() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 410, 410, 410, 410, 410, 410]);
     assert_eq!(ada.get(&invites(&room)).await.expect(200)["uses"], 2);
-    ada.get(&preview(&token)).await.expect_error(410, "invite_expired");
+    ada.get(&preview(&token))
+        .await
+        .expect_error(410, "invite_expired");
     let seen = ada.get(&format!("/api/rooms/{room}")).await.expect(200);
     assert_eq!(seen["memberCount"], 3);
 }

@@ -13,7 +13,11 @@ fn routes(user: &str, message: &str) -> Vec<(Method, String, Value)> {
         (Method::POST, "/join".into(), json!({})),
         (Method::POST, "/leave".into(), json!({})),
         (Method::GET, "/users".into(), Value::Null),
-        (Method::PATCH, format!("/users/{user}"), json!({ "role": "admin" })),
+        (
+            Method::PATCH,
+            format!("/users/{user}"),
+            json!({ "role": "admin" }),
+        ),
         (Method::DELETE, format!("/users/{user}"), Value::Null),
         (Method::GET, "/bans".into(), Value::Null),
         (Method::PUT, format!("/bans/{user}"), Value::Null),
@@ -24,7 +28,11 @@ fn routes(user: &str, message: &str) -> Vec<(Method, String, Value)> {
         (Method::GET, "/messages".into(), Value::Null),
         (Method::POST, "/messages".into(), json!({ "content": "x" })),
         (Method::POST, "/messages/read".into(), json!({})),
-        (Method::PATCH, format!("/messages/{message}"), json!({ "content": "x" })),
+        (
+            Method::PATCH,
+            format!("/messages/{message}"),
+            json!({ "content": "x" }),
+        ),
         (Method::DELETE, format!("/messages/{message}"), Value::Null),
     ]
 }
@@ -65,7 +73,9 @@ async fn the_existence_of_a_private_room_is_not_told() {
     }
     for transport in [Transport::WebSocket, Transport::Polling] {
         let mut socket = eve.connect_by(transport).await;
-        for ((event, about_it), (_, about_nothing)) in events(&room).into_iter().zip(events(&nowhere)) {
+        for ((event, about_it), (_, about_nothing)) in
+            events(&room).into_iter().zip(events(&nowhere))
+        {
             let told = socket.ask(event, about_it).await;
             assert_eq!(told, socket.ask(event, about_nothing).await, "{event}");
             match event {
@@ -91,8 +101,10 @@ async fn in_a_public_room_only_its_members_do_anything_but_look_and_join() {
         if path == "/join" || (&method, path.as_str()) == (&Method::GET, "") {
             continue;
         }
-        let refused = eve.send(method, &format!("/api/rooms/{room}{path}"), body);
-        refused.await.expect_error(403, "not_a_member");
+        let refused = eve
+            .send(method, &format!("/api/rooms/{room}{path}"), body)
+            .await;
+        refused.expect_error(403, "not_a_member");
     }
     for transport in [Transport::WebSocket, Transport::Polling] {
         let mut socket = eve.connect_by(transport).await;
@@ -107,7 +119,10 @@ async fn in_a_public_room_only_its_members_do_anything_but_look_and_join() {
     }
     let shown = eve.get(&format!("/api/rooms/{room}")).await.expect(200);
     assert_eq!(shown["memberCount"], 1);
-    assert_eq!(eve.get("/api/rooms").await.expect(200), json!({ "rooms": [] }));
+    assert_eq!(
+        eve.get("/api/rooms").await.expect(200),
+        json!({ "rooms": [] })
+    );
 }
 
 #[tokio::test]
@@ -118,15 +133,29 @@ async fn only_the_creator_names_admins() {
     bob.join(&room).await;
     let role = |user: &Person| format!("/api/rooms/{room}/users/{}", user.id);
     let admin = json!({ "role": "admin" });
-    bob.patch(&role(&bob), admin.clone()).await.expect_error(403, "forbidden");
-    ada.patch(&role(&carol), admin.clone()).await.expect_error(404, "not_found");
-    ada.patch(&role(&ada), json!({ "role": "member" })).await.expect_error(403, "forbidden");
+    bob.patch(&role(&bob), admin.clone())
+        .await
+        .expect_error(403, "forbidden");
+    ada.patch(&role(&carol), admin.clone())
+        .await
+        .expect_error(404, "not_found");
+    ada.patch(&role(&ada), json!({ "role": "member" }))
+        .await
+        .expect_error(403, "forbidden");
     ada.patch(&role(&bob), admin.clone()).await.expect(200);
     ada.patch(&role(&bob), admin.clone()).await.expect(200);
     carol.join(&room).await;
-    bob.patch(&role(&carol), admin).await.expect_error(403, "forbidden");
-    for wrong in [json!({}), json!({ "role": "owner" }), json!({ "role": true })] {
-        ada.patch(&role(&bob), wrong).await.expect_error(400, "invalid_input");
+    bob.patch(&role(&carol), admin)
+        .await
+        .expect_error(403, "forbidden");
+    for wrong in [
+        json!({}),
+        json!({ "role": "owner" }),
+        json!({ "role": true }),
+    ] {
+        ada.patch(&role(&bob), wrong)
+            .await
+            .expect_error(400, "invalid_input");
     }
 }
 
@@ -138,15 +167,24 @@ async fn admins_remove_members_but_nobody_removes_the_creator() {
     let member = |user: &Person| format!("/api/rooms/{room}/users/{}", user.id);
     bob.join(&room).await;
     carol.join(&room).await;
-    carol.delete(&member(&bob)).await.expect_error(403, "forbidden");
+    carol
+        .delete(&member(&bob))
+        .await
+        .expect_error(403, "forbidden");
     let admin = json!({ "role": "admin" });
     ada.patch(&member(&bob), admin).await.expect(200);
-    bob.delete(&member(&ada)).await.expect_error(403, "forbidden");
+    bob.delete(&member(&ada))
+        .await
+        .expect_error(403, "forbidden");
     assert_eq!(ban(&bob, &room, &ada).await, 403);
     assert_eq!(bob.delete(&member(&carol)).await.status, 204);
-    bob.delete(&member(&carol)).await.expect_error(404, "not_found");
+    bob.delete(&member(&carol))
+        .await
+        .expect_error(404, "not_found");
     let write = json!({ "content": "still here?" });
-    let refused = carol.post(&format!("/api/rooms/{room}/messages"), write).await;
+    let refused = carol
+        .post(&format!("/api/rooms/{room}/messages"), write)
+        .await;
     refused.expect_error(403, "not_a_member");
     // Removed is not banned.
     carol.join(&room).await;
@@ -159,28 +197,43 @@ async fn whoever_is_banned_stays_out_by_every_way_until_the_ban_ends() {
     let room = ada.room("lounge", false).await;
     let path = format!("/api/rooms/{room}");
     bob.join(&room).await;
-    let invite = ada.post(&format!("{path}/invites"), json!({ "maxUses": 2 })).await.expect(201);
-    let by_invite = format!("/api/rooms/invites/{}/join", invite["token"].as_str().unwrap());
+    let invite = ada
+        .post(&format!("{path}/invites"), json!({ "maxUses": 2 }))
+        .await
+        .expect(201);
+    let by_invite = format!(
+        "/api/rooms/invites/{}/join",
+        invite["token"].as_str().unwrap()
+    );
     assert_eq!(ban(&bob, &room, &carol).await, 403);
     assert_eq!(ban(&ada, &room, &bob).await, 204);
     // Banning again is harmless, and one need not be in to be kept out.
     assert_eq!(ban(&ada, &room, &bob).await, 204);
     assert_eq!(ban(&ada, &room, &carol).await, 204);
     let nobody = format!("{path}/bans/{}", uuid::Uuid::new_v4());
-    ada.put(&nobody, Value::Null).await.expect_error(404, "not_found");
+    ada.put(&nobody, Value::Null)
+        .await
+        .expect_error(404, "not_found");
     for out in [&bob, &carol] {
         let refused = out.post(&format!("{path}/join"), json!({})).await;
         refused.expect_error(403, "banned");
-        out.post(&by_invite, json!({})).await.expect_error(403, "banned");
+        out.post(&by_invite, json!({}))
+            .await
+            .expect_error(403, "banned");
     }
     let private = json!({ "isPrivate": true });
     ada.patch(&path, private).await.expect(200);
     let refused = bob.post(&format!("{path}/join"), json!({})).await;
     refused.expect_error(404, "not_found");
-    bob.post(&by_invite, json!({})).await.expect_error(403, "banned");
+    bob.post(&by_invite, json!({}))
+        .await
+        .expect_error(403, "banned");
     let bans = ada.get(&format!("{path}/bans")).await.expect(200);
     let bans = bans["bans"].as_array().unwrap();
-    let who: Vec<_> = bans.iter().map(|ban| ban["username"].as_str().unwrap()).collect();
+    let who: Vec<_> = bans
+        .iter()
+        .map(|ban| ban["username"].as_str().unwrap())
+        .collect();
     assert_eq!(who, ["bob", "carol"]);
     assert_eq!(bans[0]["userId"], bob.id.as_str());
     assert_eq!(bans[0]["bannedBy"], ada.id.as_str());
@@ -191,34 +244,61 @@ async fn whoever_is_banned_stays_out_by_every_way_until_the_ban_ends() {
     // Nobody who was refused used the invite up.
     let joined = bob.post(&by_invite, json!({})).await.expect(200);
     assert_eq!(joined["already"], false);
-    bob.get(&format!("{path}/bans")).await.expect_error(403, "forbidden");
-    bob.delete(&format!("{path}/bans/{}", carol.id)).await.expect_error(403, "forbidden");
+    bob.get(&format!("{path}/bans"))
+        .await
+        .expect_error(403, "forbidden");
+    bob.delete(&format!("{path}/bans/{}", carol.id))
+        .await
+        .expect_error(403, "forbidden");
 }
 
 #[tokio::test]
 async fn a_server_admin_removes_any_message_member_and_room() {
     let app = App::start().await;
-    let (ada, bob, root) =
-        tokio::join!(app.person("ada"), app.person("bob"), app.server_admin("root"));
+    let (ada, bob, root) = tokio::join!(
+        app.person("ada"),
+        app.person("bob"),
+        app.server_admin("root")
+    );
     assert_eq!(root.get("/api/users/me").await.expect(200)["role"], "admin");
     let room = ada.room("secret", true).await;
     let path = format!("/api/rooms/{room}");
-    let invite = ada.post(&format!("{path}/invites"), json!({})).await.expect(201);
+    let invite = ada
+        .post(&format!("{path}/invites"), json!({}))
+        .await
+        .expect(201);
     let token = invite["token"].as_str().unwrap();
-    bob.post(&format!("/api/rooms/invites/{token}/join"), json!({})).await.expect(200);
+    bob.post(&format!("/api/rooms/invites/{token}/join"), json!({}))
+        .await
+        .expect(200);
     let said = bob.say(&room, "spam").await;
     let message = format!("{path}/messages/{}", said["id"].as_str().unwrap());
     // They need not be in the room for that, and neither read nor write there.
-    root.get(&format!("{path}/messages")).await.expect_error(404, "not_found");
+    root.get(&format!("{path}/messages"))
+        .await
+        .expect_error(404, "not_found");
     let write = json!({ "content": "x" });
-    root.post(&format!("{path}/messages"), write.clone()).await.expect_error(404, "not_found");
-    root.patch(&message, write).await.expect_error(404, "not_found");
-    root.get(&format!("{path}/invites")).await.expect_error(404, "not_found");
+    root.post(&format!("{path}/messages"), write.clone())
+        .await
+        .expect_error(404, "not_found");
+    root.patch(&message, write)
+        .await
+        .expect_error(404, "not_found");
+    root.get(&format!("{path}/invites"))
+        .await
+        .expect_error(404, "not_found");
     let deleted = root.delete(&message).await.expect(200);
     assert_eq!(deleted["content"], "");
     assert!(deleted["deletedAt"].is_string());
-    root.delete(&format!("{path}/users/{}", ada.id)).await.expect_error(403, "forbidden");
-    assert_eq!(root.delete(&format!("{path}/users/{}", bob.id)).await.status, 204);
+    root.delete(&format!("{path}/users/{}", ada.id))
+        .await
+        .expect_error(403, "forbidden");
+    assert_eq!(
+        root.delete(&format!("{path}/users/{}", bob.id))
+            .await
+            .status,
+        204
+    );
     assert_eq!(ban(&root, &room, &bob).await, 204);
     assert_eq!(root.delete(&path).await.status, 204);
     ada.get(&path).await.expect_error(404, "not_found");

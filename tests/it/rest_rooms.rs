@@ -31,7 +31,10 @@ async fn whoever_makes_a_room_is_in_it_by_that() {
     assert!(seen.get("role").is_none());
     seen["role"] = "admin".into();
     assert_eq!(seen, room);
-    let plain = ada.post("/api/rooms", json!({ "name": "The Lounge" })).await.expect(201);
+    let plain = ada
+        .post("/api/rooms", json!({ "name": "The Lounge" }))
+        .await
+        .expect(201);
     assert_eq!(plain["description"], Value::Null);
     assert_eq!(plain["isPrivate"], false);
     assert_ne!(plain["id"], room["id"]);
@@ -55,21 +58,41 @@ async fn whoever_makes_a_room_is_in_it_by_that() {
 async fn rooms_are_listed_as_ones_own_and_as_public() {
     let app = App::start().await;
     let (ada, bob) = (app.person("ada").await, app.person("bob").await);
+    // What comes in the same millisecond has no order.
     let lounge = ada.room("Lounge", false).await;
+    app.clock.jump_ms(1);
     ada.room("Cellar", true).await;
+    app.clock.jump_ms(1);
     ada.room("ÄRA 100%", false).await;
+    app.clock.jump_ms(1);
     bob.room("Bar", false).await;
+    app.clock.jump_ms(1);
     assert_eq!(listed(&ada, "").await, ["Lounge", "Cellar", "ÄRA 100%"]);
-    assert_eq!(listed(&ada, "scope=mine&query=L").await, ["Lounge", "Cellar"]);
+    assert_eq!(
+        listed(&ada, "scope=mine&query=L").await,
+        ["Lounge", "Cellar"]
+    );
     assert_eq!(listed(&ada, "query=0%25").await, ["ÄRA 100%"]);
     assert_eq!(listed(&ada, "query=%C3%A4ra").await, ["ÄRA 100%"]);
-    assert_eq!(listed(&bob, "scope=public").await, ["Lounge", "ÄRA 100%", "Bar"]);
-    assert_eq!(listed(&bob, "scope=public&query=cell").await, Vec::<String>::new());
+    assert_eq!(
+        listed(&bob, "scope=public").await,
+        ["Lounge", "ÄRA 100%", "Bar"]
+    );
+    assert_eq!(
+        listed(&bob, "scope=public&query=cell").await,
+        Vec::<String>::new()
+    );
     let first = bob.get("/api/rooms?scope=public&limit=2").await.expect(200);
     let cursor = first["nextCursor"].as_str().unwrap();
     let rest = format!("scope=public&limit=2&cursor={cursor}");
     assert_eq!(listed(&bob, &rest).await, ["Bar"]);
-    for wrong in ["scope=all", "limit=201", "limit=-1", "cursor=MTI", "cursor=*"] {
+    for wrong in [
+        "scope=all",
+        "limit=201",
+        "limit=-1",
+        "cursor=MTI",
+        "cursor=*",
+    ] {
         let refused = bob.get(&format!("/api/rooms?{wrong}")).await;
         refused.expect_error(400, "invalid_input");
     }
@@ -78,7 +101,9 @@ async fn rooms_are_listed_as_ones_own_and_as_public() {
     ada.say(&lounge, "one").await;
     let two = ada.say(&lounge, "two").await;
     let read = json!({ "seq": 1 });
-    bob.post(&format!("/api/rooms/{lounge}/messages/read"), read).await.expect(200);
+    bob.post(&format!("/api/rooms/{lounge}/messages/read"), read)
+        .await
+        .expect(200);
     let mine = bob.get("/api/rooms?query=lounge").await.expect(200)["rooms"][0].take();
     assert_eq!(mine["lastSeq"], 2);
     assert_eq!(mine["readSeq"], 1);
@@ -104,18 +129,32 @@ async fn a_rooms_admins_change_it_and_its_members_do_not() {
     let refused = carol.patch(&path, change.clone()).await;
     refused.expect_error(403, "not_a_member");
     let role = json!({ "role": "admin" });
-    let promoted = ada.patch(&format!("{path}/users/{}", bob.id), role).await.expect(200);
-    assert_eq!(promoted, json!({ "roomId": room, "userId": bob.id, "role": "admin" }));
+    let promoted = ada
+        .patch(&format!("{path}/users/{}", bob.id), role)
+        .await
+        .expect(200);
+    assert_eq!(
+        promoted,
+        json!({ "roomId": room, "userId": bob.id, "role": "admin" })
+    );
     let changed = bob.patch(&path, change).await.expect(200);
     assert_eq!(changed["name"], "Salon");
     assert_eq!(changed["description"], "for tea");
     // What is not named stays; a description of null is none.
-    let closed = bob.patch(&path, json!({ "isPrivate": true })).await.expect(200);
+    let closed = bob
+        .patch(&path, json!({ "isPrivate": true }))
+        .await
+        .expect(200);
     assert_eq!(closed["description"], "for tea");
-    let bare = bob.patch(&path, json!({ "description": null })).await.expect(200);
+    let bare = bob
+        .patch(&path, json!({ "description": null }))
+        .await
+        .expect(200);
     assert_eq!(bare["description"], Value::Null);
     assert_eq!(bare["isPrivate"], true);
-    let wrong = bob.patch(&path, json!({ "name": "", "isPrivate": false })).await;
+    let wrong = bob
+        .patch(&path, json!({ "name": "", "isPrivate": false }))
+        .await;
     wrong.expect_error(400, "invalid_input");
     assert_eq!(ada.get(&path).await.expect(200)["isPrivate"], true);
     carol.get(&path).await.expect_error(404, "not_found");
@@ -131,20 +170,39 @@ async fn the_creator_hands_a_room_over_before_leaving_it() {
     let leave = format!("{path}/leave");
     let refused = ada.post(&leave, Value::Null).await;
     refused.expect_error(403, "forbidden");
-    for heir in [json!(carol.id), json!("nobody"), json!(5), json!(uuid::Uuid::new_v4())] {
-        let refused = ada.patch(&path, json!({ "createdBy": heir, "name": "half" })).await;
+    for heir in [
+        json!(carol.id),
+        json!("nobody"),
+        json!(5),
+        json!(uuid::Uuid::new_v4()),
+    ] {
+        let refused = ada
+            .patch(&path, json!({ "createdBy": heir, "name": "half" }))
+            .await;
         let error = refused.expect_error(400, "invalid_input");
-        assert!(error["details"]["fields"]["createdBy"].is_string(), "{heir}");
+        assert!(
+            error["details"]["fields"]["createdBy"].is_string(),
+            "{heir}"
+        );
     }
     let theft = bob.patch(&path, json!({ "createdBy": bob.id })).await;
     theft.expect_error(403, "forbidden");
     // Not even as an admin of it.
     let role = format!("{path}/users/{}", bob.id);
-    ada.patch(&role, json!({ "role": "admin" })).await.expect(200);
-    let theft = bob.patch(&path, json!({ "createdBy": bob.id, "name": "half" })).await;
+    ada.patch(&role, json!({ "role": "admin" }))
+        .await
+        .expect(200);
+    let theft = bob
+        .patch(&path, json!({ "createdBy": bob.id, "name": "half" }))
+        .await;
     theft.expect_error(403, "forbidden");
-    ada.patch(&role, json!({ "role": "member" })).await.expect(200);
-    let given = ada.patch(&path, json!({ "createdBy": bob.id })).await.expect(200);
+    ada.patch(&role, json!({ "role": "member" }))
+        .await
+        .expect(200);
+    let given = ada
+        .patch(&path, json!({ "createdBy": bob.id }))
+        .await
+        .expect(200);
     assert_eq!(given["createdBy"], bob.id.as_str());
     assert_eq!(given["name"], "lounge");
     assert_eq!(bob.get(&path).await.expect(200)["role"], "admin");
@@ -174,9 +232,17 @@ async fn joining_again_is_harmless_and_says_so() {
     assert_eq!(again, json!({ "already": true, "room": joined["room"] }));
     // A member of a private room comes back in after a reload as well.
     let private = json!({ "isPrivate": true });
-    ada.patch(&format!("/api/rooms/{room}"), private).await.expect(200);
-    assert_eq!(bob.post(&join, json!({})).await.expect(200)["already"], true);
-    let users = bob.get(&format!("/api/rooms/{room}/users")).await.expect(200);
+    ada.patch(&format!("/api/rooms/{room}"), private)
+        .await
+        .expect(200);
+    assert_eq!(
+        bob.post(&join, json!({})).await.expect(200)["already"],
+        true
+    );
+    let users = bob
+        .get(&format!("/api/rooms/{room}/users"))
+        .await
+        .expect(200);
     let users = users["users"].as_array().unwrap();
     assert_eq!(users.len(), 2);
     assert_eq!(users[0]["username"], "ada");
@@ -197,15 +263,22 @@ async fn a_deleted_room_is_gone_at_once_and_its_messages_soon() {
     let path = format!("/api/rooms/{room}");
     bob.join(&room).await;
     ada.say(&room, "soon forgotten").await;
-    let invite = ada.post(&format!("{path}/invites"), json!({})).await.expect(201);
+    let invite = ada
+        .post(&format!("{path}/invites"), json!({}))
+        .await
+        .expect(201);
     let token = invite["token"].as_str().unwrap();
     bob.delete(&path).await.expect_error(403, "forbidden");
     assert_eq!(ada.delete(&path).await.status, 204);
     ada.delete(&path).await.expect_error(404, "not_found");
     for gone in ["", "/users", "/messages", "/bans", "/invites"] {
-        ada.get(&format!("{path}{gone}")).await.expect_error(404, "not_found");
+        ada.get(&format!("{path}{gone}"))
+            .await
+            .expect_error(404, "not_found");
     }
-    bob.post(&format!("{path}/join"), json!({})).await.expect_error(404, "not_found");
+    bob.post(&format!("{path}/join"), json!({}))
+        .await
+        .expect_error(404, "not_found");
     let preview = bob.get(&format!("/api/rooms/invites/{token}")).await;
     preview.expect_error(404, "not_found");
     assert_eq!(listed(&ada, "").await, Vec::<String>::new());
@@ -214,7 +287,9 @@ async fn a_deleted_room_is_gone_at_once_and_its_messages_soon() {
     for table in ["rooms", "messages", "room_members", "room_invites"] {
         let count: i64 = app
             .database()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                row.get(0)
+            })
             .unwrap();
         assert_eq!(count, 0, "{table}");
     }

@@ -128,7 +128,7 @@ impl From<rusqlite::Error> for Error {
 fn broken_constraint(message: &str) -> Option<Unique> {
     let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
     match columns {
-        "users.username_key" => Some(Unique::Username),
+        "users.username_key" | "users.username_look" => Some(Unique::Username),
         "users.email_key" => Some(Unique::Email),
         "messages.user_id, messages.client_id" => Some(Unique::ClientId),
         "room_members.room_id, room_members.user_id" => Some(Unique::Member),

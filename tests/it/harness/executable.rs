@@ -42,9 +42,7 @@ impl Executable {
     /// Starts it on a folder, which is kept for as long as the value lives.
     pub async fn start(root: Arc<TempDir>) -> Self {
         let mut chatd = command(path());
-        chatd
-            .arg("serve")
-            .env("CHATD_DATA__DIR", data(root.path()));
+        chatd.arg("serve").env("CHATD_DATA__DIR", data(root.path()));
         Self::spawn(chatd, root)
             .await
             .expect("chatd says that it is ready")

@@ -58,8 +58,9 @@ impl App {
                     (Uuid::new_v4(), Uuid::new_v4(), format!("crowd-{number:04}"));
                 write
                     .execute(
-                        "INSERT INTO users (id, username, username_key, display_name, email, email_key, password, created_at)
-                         VALUES (?1, ?2, ?2, ?2, ?2, ?2, 'nobody knows', ?3)",
+                        "INSERT INTO users (id, username, username_key, username_look, display_name, display_name_key,
+                                            email, email_key, password, created_at)
+                         VALUES (?1, ?2, ?2, ?2, ?2, ?2, ?2, ?2, 'nobody knows', ?3)",
                         params![id.as_bytes(), name, now],
                     )
                     .unwrap();

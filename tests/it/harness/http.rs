@@ -162,6 +162,7 @@ impl Person {
             .ask("join_room", json!({ "roomId": room }))
             .await
             .expect("the room opens");
+        socket.next("room_joined").await;
         socket
     }
 }

@@ -104,6 +104,49 @@ impl App {
     }
 }
 
+/// A server with a public room of ada's, in which bob is as well.
+pub struct Lounge {
+    pub app: App,
+    pub ada: Person,
+    pub bob: Person,
+    pub room: String,
+}
+
+impl Lounge {
+    /// Starts the server with rates off.
+    pub async fn start() -> Self {
+        Self::of(App::start().await).await
+    }
+
+    /// Furnishes a server.
+    pub async fn of(app: App) -> Self {
+        let (ada, bob) = tokio::join!(app.person("ada"), app.person("bob"));
+        let room = ada.room("lounge", false).await;
+        bob.join(&room).await;
+        Self {
+            app,
+            ada,
+            bob,
+            room,
+        }
+    }
+
+    /// The room's path.
+    pub fn path(&self) -> String {
+        format!("/api/rooms/{}", self.room)
+    }
+
+    /// The path of its messages.
+    pub fn messages(&self) -> String {
+        format!("{}/messages", self.path())
+    }
+
+    /// The path of one of them.
+    pub fn message(&self, message: &Value) -> String {
+        format!("{}/{}", self.messages(), message["id"].as_str().unwrap())
+    }
+}
+
 /// Waits, but not for ever.
 pub async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, waiting)

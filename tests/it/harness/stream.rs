@@ -146,7 +146,7 @@ impl Receiving {
                     let _ = self.queue.send("3".to_owned());
                 }
                 Ok(Message::Text(text)) => return Some(text.to_string()),
-                other @ (Ok(Message::Close(_)) | Err(_)) => { eprintln!("END {other:?}"); return None },
+                Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }
         }

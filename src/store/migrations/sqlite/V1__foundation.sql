@@ -1,17 +1,19 @@
 -- Ids are UUIDs in 16 bytes, times are milliseconds UTC.
 
 CREATE TABLE users (
-    id            BLOB PRIMARY KEY NOT NULL,
-    username      TEXT NOT NULL,
-    username_key  TEXT NOT NULL UNIQUE,
-    display_name  TEXT NOT NULL,
-    email         TEXT NOT NULL,
-    email_key     TEXT NOT NULL UNIQUE,
-    password      TEXT NOT NULL,
-    is_admin      INTEGER NOT NULL DEFAULT 0,
-    is_disabled   INTEGER NOT NULL DEFAULT 0,
-    created_at    INTEGER NOT NULL,
-    last_seen_at  INTEGER
+    id                BLOB PRIMARY KEY NOT NULL,
+    username          TEXT NOT NULL,
+    username_key      TEXT NOT NULL UNIQUE,
+    username_look     TEXT NOT NULL UNIQUE,
+    display_name      TEXT NOT NULL,
+    display_name_key  TEXT NOT NULL,
+    email             TEXT NOT NULL,
+    email_key         TEXT NOT NULL UNIQUE,
+    password          TEXT NOT NULL,
+    is_admin          INTEGER NOT NULL DEFAULT 0,
+    is_disabled       INTEGER NOT NULL DEFAULT 0,
+    created_at        INTEGER NOT NULL,
+    last_seen_at      INTEGER
 ) WITHOUT ROWID;
 
 CREATE TABLE sessions (
