@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod bad_events;
 mod cli;
 mod config;
 mod events;
@@ -10,6 +11,8 @@ mod gate;
 mod guard;
 mod listener;
 mod order;
+mod presence;
+mod property;
 mod registration;
 mod rest_accounts;
 mod rest_errors;
@@ -18,6 +21,8 @@ mod rest_invites;
 mod rest_members;
 mod rest_messages;
 mod rest_rooms;
+mod sessions;
 mod tidy;
 mod tokens;
 mod told;
+mod typing;

@@ -60,6 +60,8 @@ pub async fn run(chat: Arc<Chat>, mut outbox: Outbox, mut signals: Signals) {
                     fanout.hear(signal).await;
                 }
                 fanout.tell_batch(batch).await;
+                // Lets the sockets write what they were given before the next round.
+                tokio::task::yield_now().await;
             },
             () = sleep_until(fanout.timers.peek()) => fanout.ring().await,
         }

@@ -148,11 +148,15 @@ impl Person {
         self.connect_by(Transport::WebSocket).await
     }
 
-    /// Connects.
+    /// Connects, and waits until the server has the connection in its place: whatever happens from
+    /// then on is told to it.
     pub async fn connect_by(&self, transport: Transport) -> Socket {
-        Socket::connect(&self.url, json!({ "token": self.token }), transport)
+        let mut socket = Socket::connect(&self.url, json!({ "token": self.token }), transport)
             .await
-            .expect("the server accepts the token")
+            .expect("the server accepts the token");
+        let nowhere = json!({ "roomId": uuid::Uuid::new_v4() });
+        socket.ask("leave_room", nowhere).await.unwrap();
+        socket
     }
 
     /// Connects and opens a room.

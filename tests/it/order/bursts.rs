@@ -39,7 +39,7 @@ async fn twenty_thousand_messages_sent_without_waiting_arrive_in_order() {
     }
 }
 
-/// The sender sees each message, then its ack.
+/// The sender sees each message, and after it its ack.
 async fn hears_each_before_its_ack(mut receiving: Receiving) {
     let (mut heard, mut acked) = (0, 0);
     while acked < NUMBERED {
@@ -50,7 +50,7 @@ async fn hears_each_before_its_ack(mut receiving: Receiving) {
             }
             Packet::Ack(id, ack) => {
                 acked += 1;
-                assert_eq!((id, acked), (acked, heard), "{ack}");
+                assert!(id == acked && acked <= heard, "{ack}");
                 assert_eq!(seq(&ack["message"]).to_string(), acked.to_string(), "{ack}");
             }
             _ => {}

@@ -5,7 +5,7 @@
 use super::room::Room;
 use super::rules::Facts;
 use super::terms::{Action, Link, Seen, What};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
 /// So many guesses are made at most. A round has a few actions, most of which fit in one place.
@@ -27,6 +27,8 @@ struct Guess {
     room: Room,
     done: Vec<bool>,
     at: BTreeMap<Link, usize>,
+    /// Acks that are still to come, after messages only.
+    late: BTreeMap<Link, VecDeque<Seen>>,
 }
 
 struct Search<'a> {
@@ -42,6 +44,7 @@ pub fn explain(room: &Room, evidence: &Evidence) -> Result<Room, String> {
         room: room.clone(),
         done: vec![false; evidence.actions.len()],
         at: BTreeMap::new(),
+        late: BTreeMap::new(),
     };
     let mut search = Search {
         evidence,
@@ -57,8 +60,8 @@ pub fn explain(room: &Room, evidence: &Evidence) -> Result<Room, String> {
 impl Search<'_> {
     fn go(&mut self, mut guess: Guess) -> Option<Room> {
         let mut next = self.candidates(&guess);
-        // What changes nothing and fits now can be taken now.
-        while let Some(at) = next.iter().position(|(_, changes)| !changes) {
+        // What is idle and fits now can be taken now.
+        while let Some(at) = next.iter().position(|(_, is_idle)| *is_idle) {
             guess = next.swap_remove(at).0;
             next = self.candidates(&guess);
         }
@@ -74,7 +77,7 @@ impl Search<'_> {
         })
     }
 
-    /// Each action that can have happened next, and whether it changes the room.
+    /// Each action that can have happened next, and whether it is idle.
     fn candidates(&self, guess: &Guess) -> Vec<(Guess, bool)> {
         let actions = self.evidence.actions;
         let waits = |at: usize| {
@@ -94,16 +97,41 @@ impl Search<'_> {
         let action = &self.evidence.actions[at];
         let outcome = guess.room.apply(action, &self.evidence.facts)?;
         guess.done[at] = true;
-        for (link, told) in outcome.told {
-            let seen = self.evidence.seen.get(&link).map_or(&[][..], Vec::as_slice);
-            let place = guess.at.entry(link).or_default();
-            match seen.get(*place) {
-                Some(seen) if *seen == told => *place += 1,
-                None if self.evidence.ended.contains(&link) => {}
-                _ => return None,
+        for (link, told) in &outcome.told {
+            // Only messages overtake an ack.
+            let waits = guess.late.get(link).is_some_and(|late| !late.is_empty());
+            if waits && !matches!(told, Seen::Message(_)) || !self.sees(&mut guess, *link, told) {
+                return None;
+            }
+            self.catch_up(&mut guess, *link);
+        }
+        if let Some((link, ack)) = outcome.late {
+            guess.late.entry(link).or_default().push_back(ack);
+            self.catch_up(&mut guess, link);
+        }
+        Some((guess, outcome.is_idle))
+    }
+
+    /// Whether a connection's next sight is this one, or would have been had it not ended.
+    fn sees(&self, guess: &mut Guess, link: Link, told: &Seen) -> bool {
+        let seen = self.evidence.seen.get(&link).map_or(&[][..], Vec::as_slice);
+        let place = guess.at.entry(link).or_default();
+        match seen.get(*place) {
+            Some(seen) if seen == told => *place += 1,
+            None if self.evidence.ended.contains(&link) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes the acks that come next from those that are still to come.
+    fn catch_up(&self, guess: &mut Guess, link: Link) {
+        while let Some(ack) = guess.late.get_mut(&link).and_then(VecDeque::pop_front) {
+            if !self.sees(guess, link, &ack) {
+                guess.late.entry(link).or_default().push_front(ack);
+                return;
             }
         }
-        Some((guess, outcome.changes))
     }
 
     fn is_explained(&self, guess: &Guess) -> bool {
@@ -112,7 +140,8 @@ impl Search<'_> {
         let mut sights = self.evidence.seen.iter();
         let all_seen = sights
             .all(|(link, seen)| guess.at.get(link).copied().unwrap_or_default() == seen.len());
-        all_done && all_seen && guess.room.fresh() == self.evidence.facts.fresh.len()
+        let all_acked = guess.late.values().all(VecDeque::is_empty);
+        all_done && all_seen && all_acked && guess.room.fresh() == self.evidence.facts.fresh.len()
     }
 
     fn report(&self) -> String {
@@ -133,14 +162,28 @@ impl Search<'_> {
         }
         let fresh = self.evidence.facts.fresh;
         for (place, message) in fresh.iter().enumerate() {
-            let mark = if place < best.room.fresh() { "fits" } else { "????" };
-            writeln!(text, "  {mark} kept {message}").unwrap();
+            let mark = if place < best.room.fresh() {
+                "fits"
+            } else {
+                "????"
+            };
+            writeln!(text, "  {mark} kept {message:?}").unwrap();
         }
         let room = &best.room;
         writeln!(text, "  members {:?}", room.members).unwrap();
-        writeln!(text, "  banned {:?}, open {:?}, links {:?}", room.banned, room.open, room.links)
-            .unwrap();
-        writeln!(text, "  invites {:?}, last seq {}", room.invites, room.last_seq()).unwrap();
+        writeln!(
+            text,
+            "  banned {:?}, open {:?}, links {:?}",
+            room.banned, room.open, room.links
+        )
+        .unwrap();
+        writeln!(
+            text,
+            "  invites {:?}, last seq {}",
+            room.invites,
+            room.last_seq()
+        )
+        .unwrap();
         text
     }
 }

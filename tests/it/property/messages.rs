@@ -2,7 +2,7 @@
 
 use super::room::Room;
 use super::rules::Facts;
-use super::terms::{Action, Link, Message, Reply, Seen, Via, seq};
+use super::terms::{Action, Link, Message, Reply, Seen, Via};
 use serde_json::Value;
 
 type Ruled = Option<(Result<Reply, &'static str>, bool)>;
@@ -26,7 +26,7 @@ impl Room {
         };
         if let Some(client_id) = client_id {
             if let Some(first) = self.by_client_id(user, client_id) {
-                let changed = first.get("editedAt").is_some() || Self::is_gone(first);
+                let changed = first.is_edited() || first.is_deleted();
                 return Some(if changed || first["content"] == content {
                     (Ok(posted(first.clone(), true)), false)
                 } else {
@@ -44,13 +44,13 @@ impl Room {
             && message["content"] == content
             && message["clientId"].as_str() == client_id
             && message["roomId"] == self.id
-            && seq(message) == self.last_seq() + 1;
+            && message.seq() == self.last_seq() + 1;
         if !is_this {
             return None;
         }
         self.push(message.clone());
         if let Some(member) = self.members.get_mut(&action.who)
-            && member.read_seq == seq(message) - 1
+            && member.read_seq == message.seq() - 1
         {
             member.read_seq += 1;
         }
@@ -69,7 +69,7 @@ impl Room {
         if let Err(code) = self.access(action.who) {
             return Some((Err(code), false));
         }
-        let Some(before) = self.message(seq).filter(|one| !Self::is_gone(one)) else {
+        let Some(before) = self.message(seq).filter(|one| !one.is_deleted()) else {
             return Some((Err("not_found"), false));
         };
         if before["userId"] != facts.ids[action.who] {
@@ -97,7 +97,7 @@ impl Room {
         if before["userId"] != facts.ids[action.who] && !is_admin {
             return Some((Err("forbidden"), false));
         }
-        if Self::is_gone(before) {
+        if before.is_deleted() {
             return Some((Ok(Reply::Changed(before.clone())), false));
         }
         let mut wanted = Value::clone(before);

@@ -25,6 +25,7 @@ pub enum End {
 #[derive(Debug)]
 pub struct Parting {
     pub device: usize,
+    pub link: Link,
     pub end: End,
     /// Posts that are tried again once it is gone, one after another.
     pub retries: Vec<usize>,
@@ -213,6 +214,7 @@ impl Planner {
         }
         plan.partings.push(Parting {
             device,
+            link,
             end,
             retries,
         });
@@ -246,9 +248,8 @@ impl Planner {
     fn link(&mut self, scene: &Scene, who: Option<Who>, plan: &Plan) -> Option<(usize, Link)> {
         let parts = |device| plan.partings.iter().any(|parting| parting.device == device);
         let devices = scene.devices.iter().enumerate();
-        let stay = devices.filter(|(at, device)| {
-            !parts(*at) && who.is_none_or(|who| device.who == who)
-        });
+        let stay =
+            devices.filter(|(at, device)| !parts(*at) && who.is_none_or(|who| device.who == who));
         let links: Vec<_> = stay
             .filter_map(|(at, device)| Some((at, device.link()?)))
             .collect();
@@ -361,7 +362,9 @@ impl Planner {
         }
         let room = &scene.rooms[sent.room];
         let id = scene.devices.iter().find(|device| device.who == sent.who);
-        let id = id.and_then(|device| device.session.as_ref()).map(|own| &own.id);
+        let id = id
+            .and_then(|device| device.session.as_ref())
+            .map(|own| &own.id);
         let is_known = id.is_some_and(|id| room.by_client_id(id, &sent.client_id).is_some());
         if is_known && self.dice.chance(10) {
             // A known one belongs to its room; an unknown one could be taken in two at once.

@@ -1,7 +1,6 @@
 //! A room as the model has it.
 
-use super::terms::{Link, Message, Seen, Who, seq};
-use serde_json::Value;
+use super::terms::{Link, Message, Seen, Who};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -99,10 +98,11 @@ impl Room {
             .client_ids
             .get(&(user.to_owned(), client_id.to_owned()));
         let fresh = || {
-            let found = self.fresh.iter().find(|message| {
-                message["userId"] == user && message["clientId"] == client_id
-            });
-            found.map(|message| seq(message))
+            let found = self
+                .fresh
+                .iter()
+                .find(|message| message["userId"] == user && message["clientId"] == client_id);
+            found.map(Message::seq)
         };
         known
             .copied()
@@ -115,7 +115,7 @@ impl Room {
     }
 
     pub fn change(&mut self, message: Message) {
-        self.changed.insert(seq(&message), message);
+        self.changed.insert(message.seq(), message);
     }
 
     /// The round is over: what it brought is the past.
@@ -126,7 +126,7 @@ impl Room {
                 (message["userId"].as_str(), message["clientId"].as_str())
             {
                 log.client_ids
-                    .insert((user.to_owned(), id.to_owned()), seq(&message));
+                    .insert((user.to_owned(), id.to_owned()), message.seq());
             }
             log.messages.push(message);
         }
@@ -158,13 +158,7 @@ impl Room {
     }
 
     /// What somebody sees on all connections but one.
-    pub fn tell_user(
-        &self,
-        who: Who,
-        but: Option<Link>,
-        seen: &Seen,
-        out: &mut Vec<(Link, Seen)>,
-    ) {
+    pub fn tell_user(&self, who: Who, but: Option<Link>, seen: &Seen, out: &mut Vec<(Link, Seen)>) {
         let own = self.links_of(who).into_iter();
         let own = own.filter(|link| Some(*link) != but);
         out.extend(own.map(|link| (link, seen.clone())));
@@ -194,10 +188,5 @@ impl Room {
 
     pub fn count(&self) -> i64 {
         i64::try_from(self.members.len()).unwrap()
-    }
-
-    /// The content of the message that a number has, with what tells of its state.
-    pub fn is_gone(message: &Value) -> bool {
-        message.get("deletedAt").is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of a room, one after another: what each action is answered, and what is told of it.
 
 use super::room::{Invite, Room};
-use super::terms::{Action, Link, Message, Reply, Seen, Via, What, Who, seq};
+use super::terms::{Action, Link, Message, Reply, Seen, Via, What, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -23,8 +23,11 @@ pub struct Facts<'a> {
 /// What follows from an action, if it happens now.
 pub struct Outcome {
     pub told: Vec<(Link, Seen)>,
-    /// Whether the room is another one by it.
-    pub changes: bool,
+    /// An ack that other messages may overtake: the server tells messages that follow each other in
+    /// one go, and then acknowledges them.
+    pub late: Option<(Link, Seen)>,
+    /// Whether it changed nothing, and could not have changed anything later either.
+    pub is_idle: bool,
 }
 
 type Ruling = Result<Reply, &'static str>;
@@ -32,9 +35,21 @@ type Ruling = Result<Reply, &'static str>;
 impl Room {
     /// Does an action. Nothing if it cannot have happened now, because its answer would be another.
     pub fn apply(&mut self, action: &Action, facts: &Facts) -> Option<Outcome> {
-        let mut told = Vec::new();
+        let (mut told, mut late) = (Vec::new(), None);
         let (ruling, changes) = self.rule(action, facts, &mut told)?;
         let reply = ruling.unwrap_or_else(|code| Reply::Refused(code.to_owned()));
+        let is_refused = matches!(reply, Reply::Refused(_));
+        let is_evident = match action.via {
+            Via::Lost(_) => false,
+            Via::NoAck(_) => is_refused,
+            Via::Rest | Via::Ack(_) | Via::Aside(_) => true,
+        };
+        // These are answered alike whether they changed something or not.
+        let is_ambiguous = matches!(
+            action.what,
+            What::Open { .. } | What::SetAdmin(..) | What::Ban(_)
+        );
+        let is_idle = !changes && is_evident && (is_refused || !is_ambiguous);
         match action.via {
             Via::Lost(_) => {}
             _ if action.what == What::Attach => {}
@@ -43,14 +58,25 @@ impl Room {
                     return None;
                 }
             }
-            Via::Ack(link) => told.push((link, Seen::Ack(action.id, reply))),
+            Via::Ack(link) => {
+                let ack = (link, Seen::Ack(action.id, reply));
+                if changes && matches!(action.what, What::Post { .. }) {
+                    late = Some(ack);
+                } else {
+                    told.push(ack);
+                }
+            }
             Via::NoAck(link) => {
                 if let Reply::Refused(code) = reply {
                     told.push((link, Seen::Error(action.what.event().to_owned(), code)));
                 }
             }
         }
-        Some(Outcome { told, changes })
+        Some(Outcome {
+            told,
+            late,
+            is_idle,
+        })
     }
 
     fn rule(
@@ -279,7 +305,9 @@ impl Room {
         if let Some(member) = self.members.get_mut(&action.who) {
             member.read_seq = seq;
         }
-        let id = self.message(seq).map_or(Value::Null, |one| one["id"].clone());
+        let id = self
+            .message(seq)
+            .map_or(Value::Null, |one| one["id"].clone());
         let who = action.who;
         let read = Seen::Read { who, seq, id };
         self.tell_user(who, action.via.link(), &read, out);
@@ -292,7 +320,7 @@ impl Room {
         let last_seq = self.last_seq();
         let ends = messages.first().zip(messages.last());
         let (has_before, has_after) = ends.map_or((last_seq > 0, false), |(first, last)| {
-            (seq(first) > 1, seq(last) < last_seq)
+            (first.seq() > 1, last.seq() < last_seq)
         });
         Reply::History {
             messages,
@@ -302,7 +330,8 @@ impl Room {
         }
     }
 
-    fn everybody(&self) -> Reply {
+    /// Everybody in it, as REST lists them.
+    pub fn everybody(&self) -> Reply {
         let members = self.members.iter();
         Reply::Members(
             members

@@ -1,6 +1,8 @@
 //! What people do, what they are answered, and what their connections see, in few words.
 
 use serde_json::Value;
+use std::fmt::{Debug, Formatter};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A person, by their place among all.
@@ -9,7 +11,41 @@ pub type Who = usize;
 pub type Link = u64;
 
 /// A message as the server tells it. It is the same from everywhere.
-pub type Message = Arc<Value>;
+#[derive(Clone, PartialEq)]
+pub struct Message(Arc<Value>);
+
+impl Message {
+    pub fn new(message: Value) -> Self {
+        Self(Arc::new(message))
+    }
+
+    pub fn seq(&self) -> i64 {
+        self.0["seq"].as_i64().unwrap_or_default()
+    }
+
+    pub fn is_edited(&self) -> bool {
+        self.0["editedAt"].is_string()
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.0["deletedAt"].is_string()
+    }
+}
+
+impl Deref for Message {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (seq, content, id) = (&self["seq"], &self["content"], &self["clientId"]);
+        write!(f, "#{seq} {content} {id}")
+    }
+}
 
 /// What somebody does in a room.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,8 +190,4 @@ pub enum Seen {
     Ack(usize, Reply),
     /// An `error` event: which event was refused, and the code.
     Error(String, String),
-}
-
-pub fn seq(message: &Value) -> i64 {
-    message["seq"].as_i64().unwrap_or_default()
 }

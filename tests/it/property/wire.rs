@@ -4,7 +4,6 @@ use super::terms::{Action, Message, Reply, Seen, What, Who};
 use crate::harness::Answer;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 impl What {
     /// The event that does it.
@@ -112,7 +111,7 @@ pub fn request(
 
 fn messages(list: &Value) -> Vec<Message> {
     let list = list.as_array().unwrap().iter();
-    list.map(|message| Arc::new(message.clone())).collect()
+    list.map(|message| Message::new(message.clone())).collect()
 }
 
 fn number(value: &Value) -> i64 {
@@ -130,7 +129,11 @@ fn members(list: &Value, ids: &[String]) -> Reply {
     let mut members: Vec<_> = list
         .map(|member| {
             let is_admin = member["role"] == "admin";
-            (who(&member["userId"], ids), is_admin, number(&member["readSeq"]))
+            (
+                who(&member["userId"], ids),
+                is_admin,
+                number(&member["readSeq"]),
+            )
         })
         .collect();
     members.sort_unstable();
@@ -150,10 +153,10 @@ pub fn answer(what: &What, answer: &Answer, ids: &[String]) -> Reply {
         },
         What::Invite { .. } => Reply::Invited(body["token"].as_str().unwrap().to_owned()),
         What::Post { .. } => Reply::Posted {
-            message: Arc::new(body.clone()),
+            message: Message::new(body.clone()),
             repeated: Some(answer.status == 200),
         },
-        What::Edit(..) | What::Delete(_) => Reply::Changed(Arc::new(body.clone())),
+        What::Edit(..) | What::Delete(_) => Reply::Changed(Message::new(body.clone())),
         What::Read(_) => Reply::ReadUpTo(number(&body["readSeq"])),
         What::History { .. } => Reply::History {
             messages: messages(&body["messages"]),
@@ -174,7 +177,7 @@ pub fn ack(what: &What, mut ack: Value, ids: &[String]) -> Reply {
     }
     match what {
         What::Post { .. } => Reply::Posted {
-            message: Arc::new(ack["message"].take()),
+            message: Message::new(ack["message"].take()),
             repeated: None,
         },
         What::Open { .. } => {
@@ -202,8 +205,8 @@ pub fn heard(name: &str, payload: Value, ids: &[String]) -> Heard {
     let is_permanent = payload["type"] == "permanent";
     let room = payload["roomId"].as_str().map(str::to_owned);
     let seen = match name {
-        "receive_message" => Seen::Message(Arc::new(payload)),
-        "message_updated" => Seen::Updated(Arc::new(payload)),
+        "receive_message" => Seen::Message(Message::new(payload)),
+        "message_updated" => Seen::Updated(Message::new(payload)),
         "room_joined" => Seen::Opened(payload),
         "user_joined" if is_permanent => Seen::Came(about("userId")),
         "user_left" if is_permanent => Seen::Left {

@@ -1,11 +1,12 @@
 //! The server, the people, their devices, and the model beside it; one round after another.
 
+use super::check::may_hear;
 use super::device::{Connection, Device};
 use super::explain::{Evidence, explain};
-use super::plan::{End, Parting, Plan, Planner, Scene};
+use super::plan::{End, Plan, Planner, Scene};
 use super::room::{Invite, Room};
 use super::rules::{Facts, PAGE};
-use super::terms::{Action, Link, Message, Seen, Via, What, Who, seq};
+use super::terms::{Action, Link, Message, Seen, Via, What, Who};
 use super::wire::{self, Heard};
 use crate::harness::stream::Packet;
 use crate::harness::{Answer, App, PASSWORD, Person, Transport};
@@ -14,7 +15,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
-use std::sync::Arc;
 
 const PEOPLE: usize = 5;
 /// Who makes each room, and whether it is private.
@@ -52,6 +52,42 @@ struct Part {
     together: bool,
     end: Option<End>,
     retries: Vec<Request>,
+}
+
+/// Does it, and says what the retries were answered.
+async fn play(device: &mut Device, part: Part, people: &[Person]) -> Vec<(usize, Answer)> {
+    let Some(connection) = &mut device.connection else {
+        return Vec::new();
+    };
+    connection.send(&part.packets, part.together).await;
+    match part.end {
+        None => {}
+        Some(End::Drop) => device.connection = None,
+        Some(End::HangUp) => {
+            if let Some(connection) = device.connection.take() {
+                connection.hang_up().await;
+            }
+        }
+        Some(End::SignOut) => {
+            let session = device.session.take().unwrap();
+            let signed_out = session.post("/api/auth/logout", Value::Null).await;
+            signed_out.expect(204);
+            connection.hear_the_end().await;
+            let me = session.get("/api/users/me").await;
+            me.expect_error(401, "unauthorized");
+        }
+    }
+    let mut answers = Vec::new();
+    for (id, method, path, body) in part.retries {
+        answers.push((id, people[device.who].send(method, &path, body).await));
+    }
+    answers
+}
+
+/// The connection of a device, unless it was signed out.
+fn live(device: &mut Device) -> Option<&mut Connection> {
+    device.session.as_ref()?;
+    device.connection.as_mut()
 }
 
 impl World {
@@ -143,7 +179,11 @@ impl World {
     async fn perform(&mut self, plan: &mut Plan, story: &mut String) {
         let mut parts: Vec<Part> = self.devices.iter().map(|_| Part::default()).collect();
         let mut requests = Vec::new();
-        let retries: Vec<usize> = plan.partings.iter().flat_map(|p| p.retries.clone()).collect();
+        let retries: Vec<usize> = plan
+            .partings
+            .iter()
+            .flat_map(|p| p.retries.clone())
+            .collect();
         for action in plan.actions.iter().filter(|one| one.what != What::Attach) {
             if action.via == Via::Rest {
                 if !retries.contains(&action.id) {
@@ -163,15 +203,11 @@ impl World {
                 part.packets.push(connection.packet(event, &payload, ack));
             }
         }
-        for Parting {
-            device,
-            end,
-            retries,
-        } in &plan.partings
-        {
-            parts[*device].end = Some(*end);
-            let retries = retries.iter().map(|id| self.request(&plan.actions[*id]));
-            parts[*device].retries = retries.collect();
+        for parting in &plan.partings {
+            let part = &mut parts[parting.device];
+            part.end = Some(parting.end);
+            let retries = parting.retries.iter();
+            part.retries = retries.map(|id| self.request(&plan.actions[*id])).collect();
         }
         for (device, part) in self.devices.iter().zip(&mut parts) {
             part.together = device.transport == Transport::Polling && self.planner.dice.chance(50);
@@ -179,9 +215,11 @@ impl World {
         let people = &self.people;
         let devices = self.devices.iter_mut().zip(parts);
         let devices = devices.map(|(device, part)| play(device, part, people));
-        let rest = requests.into_iter().map(|(who, (id, method, path, body))| async move {
-            (id, people[who].send(method, &path, body).await)
-        });
+        let rest = requests
+            .into_iter()
+            .map(|(who, (id, method, path, body))| async move {
+                (id, people[who].send(method, &path, body).await)
+            });
         let (answered, rest) = join(join_all(devices), join_all(rest)).await;
         for (id, answer) in answered.into_iter().flatten().chain(rest) {
             writeln!(story, "  {id}: {} {}", answer.status, answer.body).unwrap();
@@ -203,7 +241,11 @@ impl World {
 
     /// Waits until the server has done everything that it was sent, and has told everybody.
     async fn settle(&mut self, plan: &Plan) {
-        let asked: BTreeSet<Link> = plan.actions.iter().filter_map(|one| one.via.link()).collect();
+        let asked: BTreeSet<Link> = plan
+            .actions
+            .iter()
+            .filter_map(|one| one.via.link())
+            .collect();
         // Whoever sent something first: what it did is then told before the others are asked.
         for everybody in [false, true] {
             let live = self.devices.iter_mut().filter_map(live);
@@ -232,7 +274,7 @@ impl World {
             let page = self.people[room.creator].get(&path).await.expect(200);
             assert_eq!(page["hasAfter"], false, "{page}");
             let messages = page["messages"].as_array().unwrap().iter();
-            messages.map(|one| Arc::new(one.clone())).collect()
+            messages.cloned().map(Message::new).collect()
         });
         join_all(fetches).await
     }
@@ -271,7 +313,8 @@ impl World {
                             }
                             Heard::Loose(about, room) => {
                                 let room = room.as_deref();
-                                let may = may_hear(&self.rooms, plan, device.who, link, about, room);
+                                let may =
+                                    may_hear(&self.rooms, plan, device.who, link, about, room);
                                 assert!(may, "link {link} heard {name} {payload}");
                             }
                             Heard::Aside => {}
@@ -293,7 +336,7 @@ impl World {
     ) {
         let of = |end: fn(End) -> bool| -> BTreeSet<Link> {
             let partings = plan.partings.iter().filter(|one| end(one.end));
-            partings.filter_map(|one| one.link).collect()
+            partings.map(|one| one.link).collect()
         };
         let (gone, ended) = (of(|end| end != End::SignOut), of(|end| end == End::SignOut));
         for (at, room) in self.rooms.iter_mut().enumerate() {
@@ -337,7 +380,7 @@ impl World {
             for (room, last) in sights.iter().zip(&mut device.seen) {
                 for seen in room.get(&link).into_iter().flatten() {
                     match seen {
-                        Seen::Message(message) => *last = seq(message).max(*last),
+                        Seen::Message(message) => *last = message.seq().max(*last),
                         // What was too much would be fetched.
                         Seen::Opened(joined) if joined["complete"] == false => {
                             *last = joined["lastSeq"].as_i64().unwrap();
