@@ -25,10 +25,15 @@ pub struct NewRoomRequest {
 #[derive(Debug, Clone)]
 pub struct RoomChange {
     name: Option<RoomName>,
-    /// `Some(None)` removes it.
-    description: Option<Option<Description>>,
+    description: Option<DescriptionChange>,
     is_private: Option<bool>,
     created_by: Option<UserId>,
+}
+
+#[derive(Debug, Clone)]
+enum DescriptionChange {
+    Set(Description),
+    Remove,
 }
 
 /// The answer to joining.
@@ -71,7 +76,10 @@ impl RoomChange {
         input.check()?;
         Ok(Self {
             name,
-            description: has_description.then_some(description),
+            description: match description {
+                Some(text) => Some(DescriptionChange::Set(text)),
+                None => has_description.then_some(DescriptionChange::Remove),
+            },
             is_private,
             created_by,
         })
@@ -206,8 +214,10 @@ impl Chat {
             if let Some(name) = &change.name {
                 room.name = name.to_string();
             }
-            if let Some(description) = &change.description {
-                room.description = description.as_ref().map(ToString::to_string);
+            match &change.description {
+                Some(DescriptionChange::Set(text)) => room.description = Some(text.to_string()),
+                Some(DescriptionChange::Remove) => room.description = None,
+                None => {}
             }
             if let Some(is_private) = change.is_private {
                 room.is_private = is_private;

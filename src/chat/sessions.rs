@@ -169,11 +169,15 @@ impl Chat {
         Ok(who)
     }
 
-    /// Whether the session of a live connection still lives, and what its owner is by now.
+    /// Whether the session of a live connection still lives, and what its owner is by now. Asking
+    /// counts as a use of it.
     pub fn still(&self, session: SessionId) -> Result<Who, Error> {
-        self.sessions
+        let who = self
+            .sessions
             .get(session, self.now())
-            .ok_or_else(Error::unauthorized)
+            .ok_or_else(Error::unauthorized)?;
+        self.touch(session);
+        Ok(who)
     }
 
     async fn load_session(&self, id: SessionId) -> Result<Who, Error> {

@@ -190,7 +190,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people, in several lines an entry.
+    /// For people: one line an entry, without what only developers ask for.
     #[default]
     Pretty,
     /// For people, in one line an entry.

@@ -58,7 +58,7 @@ impl ConnectHandler<LocalAdapter, ()> for Greeter {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, _: Option<Value>) {
         let socket = SocketRef::from(socket);
         if let Some(connection) = socket.extensions.remove::<Arc<Connection>>() {
-            self.0.open(socket, connection);
+            self.0.open(Recipient { connection, socket });
         }
     }
 }
@@ -132,11 +132,9 @@ impl Realtime {
         socket.extensions.insert(connection);
     }
 
-    fn open(&self, socket: SocketRef, connection: Arc<Connection>) {
-        let recipient = Arc::new(Recipient {
-            connection: connection.clone(),
-            socket,
-        });
+    fn open(&self, recipient: Recipient) {
+        let connection = recipient.connection.clone();
+        let recipient = Arc::new(recipient);
         self.signal(Signal::Opened(recipient.clone()));
         let attach = self.chat.attach(connection.who, connection.id);
         attach.then(move |attached| {

@@ -30,11 +30,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// A stop takes so long at most, whatever the clients do.
 const STOP_TIME: Duration = Duration::from_secs(9);
-/// The engine has so long to send what it holds and close its sessions.
+/// Of that, clients have so long to take what the engine holds for them; then they are cut.
 const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
@@ -141,8 +141,9 @@ impl Server {
         // The writer finishes its queue, then the outbox ends, then the fan-out.
         let _ = timeout_at(deadline, self.store.close()).await;
         let _ = timeout_at(deadline, self.fanout).await;
-        let _ = timeout(ENGINE_STOP_TIME, self.io.close()).await;
-        let _ = timeout(ENGINE_STOP_TIME, self.connections.wait_idle()).await;
+        let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
+        let _ = timeout_at(patience, self.io.close()).await;
+        let _ = timeout_at(patience, self.connections.wait_idle()).await;
         self.connections.cut_all();
         let _ = timeout_at(deadline, self.connections.wait_idle()).await;
     }

@@ -78,8 +78,8 @@ impl Writer {
         if let Err(error) = self.sql("BEGIN IMMEDIATE") {
             return (jobs.len(), Some(error));
         }
-        for at in 0..jobs.len() {
-            if let Err(error) = self.one(&mut jobs[at]) {
+        for (at, job) in jobs.iter_mut().enumerate() {
+            if let Err(error) = self.one(job) {
                 self.give_up();
                 return (at + 1, Some(error));
             }

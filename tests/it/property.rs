@@ -7,6 +7,7 @@
 //! it chooses the steps, while the order in which they happen stays the server's.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod after;
 mod check;
 mod device;
 mod dice;

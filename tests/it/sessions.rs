@@ -228,14 +228,11 @@ async fn a_new_password_ends_the_other_sessions() {
 async fn a_disabled_account_is_cut_and_stays_out() {
     let app = App::start().await;
     let ada = app.person("ada").await;
-    let (first, second) = (
-        sockets(&ada).await,
-        sockets(&app.sign_in("ada").await).await,
-    );
+    let mut ending = sockets(&ada).await;
+    ending.extend(sockets(&app.sign_in("ada").await).await);
     let chat = app.server.chat();
     chat.set_disabled("ada".to_owned(), true).await.unwrap();
-    are_cut(first).await;
-    are_cut(second).await;
+    are_cut(ending).await;
     is_signed_out(&ada).await;
     let login = json!({ "username": "ada", "password": PASSWORD });
     let refused = app.stranger().post("/api/auth/login", login).await;

@@ -108,8 +108,6 @@ impl Fanout {
 
     async fn tell(&mut self, event: &Event) {
         match event {
-            // These come alone, in runs.
-            Event::MessagePosted(_) => {}
             Event::MessageUpdated(message) => {
                 let payload = raw(message);
                 self.to_room(message.room_id, "message_updated", &payload, |_| true)
@@ -200,7 +198,8 @@ impl Fanout {
                     }
                 }
             }
-            Event::ServerRoleChanged { .. } => {}
+            // Messages come alone, in runs; of roles memory knows already.
+            Event::MessagePosted(_) | Event::ServerRoleChanged { .. } => {}
         }
     }
 }

@@ -75,6 +75,11 @@ impl Executable {
         self.child.id()
     }
 
+    /// The folder above its data folder.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
     /// Kills it as a power cut would, and gives what is left.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.end();

@@ -93,7 +93,8 @@ impl Person {
         Self::answer(request.send().await.unwrap()).await
     }
 
-    async fn answer(response: reqwest::Response) -> Answer {
+    /// Reads an answer.
+    pub async fn answer(response: reqwest::Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.text().await.unwrap();
         Answer {

@@ -141,7 +141,7 @@ impl Search<'_> {
         let all_seen = sights
             .all(|(link, seen)| guess.at.get(link).copied().unwrap_or_default() == seen.len());
         let all_acked = guess.late.values().all(VecDeque::is_empty);
-        all_done && all_seen && all_acked && guess.room.fresh() == self.evidence.facts.fresh.len()
+        all_done && all_seen && all_acked && self.evidence.facts.after.agrees_with(&guess.room)
     }
 
     fn report(&self) -> String {
@@ -160,7 +160,7 @@ impl Search<'_> {
                 writeln!(text, "  {mark} link {link} saw {seen:?}").unwrap();
             }
         }
-        let fresh = self.evidence.facts.fresh;
+        let fresh = &self.evidence.facts.after.fresh;
         for (place, message) in fresh.iter().enumerate() {
             let mark = if place < best.room.fresh() {
                 "fits"

@@ -39,7 +39,7 @@ impl Room {
             }
         }
         // The order of new messages is the server's choice; they say what it was.
-        let message = facts.fresh.get(self.fresh())?;
+        let message = facts.after.fresh.get(self.fresh())?;
         let is_this = message["userId"] == *user
             && message["content"] == content
             && message["clientId"].as_str() == client_id

@@ -399,6 +399,12 @@ impl Planner {
 }
 
 impl Plan {
+    /// What happens in a room.
+    pub fn actions_in(&self, room: usize) -> Vec<Action> {
+        let here = self.actions.iter().filter(|one| one.room == room);
+        here.cloned().collect()
+    }
+
     fn push(&mut self, room: usize, who: Who, via: Via, what: What) -> usize {
         let id = self.actions.len();
         self.actions.push(Action {

@@ -15,7 +15,8 @@ pub struct Member {
 #[derive(Debug, Clone)]
 pub struct Invite {
     pub token: String,
-    pub uses_left: Option<i64>,
+    pub max_uses: Option<i64>,
+    pub uses: i64,
     pub revoked: bool,
 }
 

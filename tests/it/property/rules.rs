@@ -1,7 +1,8 @@
 //! The rules of a room, one after another: what each action is answered, and what is told of it.
 
+use super::after::After;
 use super::room::{Invite, Room};
-use super::terms::{Action, Link, Message, Reply, Seen, Via, What, Who};
+use super::terms::{Action, Link, Reply, Seen, Via, What, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -12,8 +13,7 @@ pub const PAGE: usize = 200;
 
 /// What the model is told, because it cannot know it: ids, and which of several orders was taken.
 pub struct Facts<'a> {
-    /// The room's new messages in their order.
-    pub fresh: &'a [Message],
+    pub after: &'a After,
     /// Everybody's id.
     pub ids: &'a [String],
     /// In which room each person's `clientId` was used before the round.
@@ -175,10 +175,10 @@ impl Room {
             let Some(invite) = invites.iter_mut().find(|invite| invite.token == *token) else {
                 return (Err("not_found"), false);
             };
-            if invite.revoked || invite.uses_left == Some(0) {
+            if invite.revoked || invite.max_uses == Some(invite.uses) {
                 return (Err("invite_expired"), false);
             }
-            invite.uses_left = invite.uses_left.map(|left| left - 1);
+            invite.uses += 1;
         }
         self.enter(who, out);
         (joined(self, false), true)
@@ -199,7 +199,8 @@ impl Room {
         }
         self.invites.push(Invite {
             token: token.clone(),
-            uses_left: max_uses,
+            max_uses,
+            uses: 0,
             revoked: false,
         });
         Some((Ok(Reply::Invited(token.clone())), true))

@@ -109,7 +109,8 @@ pub fn request(
     }
 }
 
-fn messages(list: &Value) -> Vec<Message> {
+/// The messages of a list.
+pub fn messages(list: &Value) -> Vec<Message> {
     let list = list.as_array().unwrap().iter();
     list.map(|message| Message::new(message.clone())).collect()
 }

@@ -1,12 +1,13 @@
 //! The server, the people, their devices, and the model beside it; one round after another.
 
+use super::after::After;
 use super::check::may_hear;
 use super::device::{Connection, Device};
 use super::explain::{Evidence, explain};
 use super::plan::{End, Plan, Planner, Scene};
 use super::room::{Invite, Room};
-use super::rules::{Facts, PAGE};
-use super::terms::{Action, Link, Message, Seen, Via, What, Who};
+use super::rules::Facts;
+use super::terms::{Action, Link, Seen, Via, What, Who};
 use super::wire::{self, Heard};
 use crate::harness::stream::Packet;
 use crate::harness::{Answer, App, PASSWORD, Person, Transport};
@@ -105,7 +106,8 @@ impl World {
             let mut room = Room::new(id, is_private, creator);
             room.invites.push(Invite {
                 token: invite["token"].as_str().unwrap().to_owned(),
-                uses_left: None,
+                max_uses: None,
+                uses: 0,
                 revoked: false,
             });
             rooms.push(room);
@@ -142,9 +144,9 @@ impl World {
         writeln!(story, "  {:?}", plan.partings).unwrap();
         self.perform(&mut plan, story).await;
         self.settle(&plan).await;
-        let fresh = self.fetch(&plan).await;
+        let afterwards = self.fetch(&plan).await;
         let sights = self.observe(&mut plan);
-        self.explain_all(&plan, &sights, &fresh);
+        self.explain_all(&plan, &sights, &afterwards);
         self.remember(&sights);
         let done = plan.actions.iter().filter(|one| one.what != What::Attach);
         done.count() + plan.partings.len() + new.len()
@@ -256,25 +258,10 @@ impl World {
         }
     }
 
-    /// The new messages of each room, as its creator finds them.
-    async fn fetch(&self, plan: &Plan) -> Vec<Vec<Message>> {
-        let posts = |room| {
-            let mut here = plan.actions.iter().filter(move |one| one.room == room);
-            here.any(|one| matches!(one.what, What::Post { .. }))
-        };
+    async fn fetch(&self, plan: &Plan) -> Vec<After> {
         let fetches = self.rooms.iter().enumerate().map(|(at, room)| async move {
-            if !posts(at) {
-                return Vec::new();
-            }
-            let path = format!(
-                "/api/rooms/{}/messages?after={}&limit={PAGE}",
-                room.id,
-                room.last_seq()
-            );
-            let page = self.people[room.creator].get(&path).await.expect(200);
-            assert_eq!(page["hasAfter"], false, "{page}");
-            let messages = page["messages"].as_array().unwrap().iter();
-            messages.cloned().map(Message::new).collect()
+            let actions = plan.actions_in(at);
+            After::fetch(&self.people[room.creator], room, &actions, &self.ids).await
         });
         join_all(fetches).await
     }
@@ -332,7 +319,7 @@ impl World {
         &mut self,
         plan: &Plan,
         sights: &[BTreeMap<Link, Vec<Seen>>],
-        fresh: &[Vec<Message>],
+        afterwards: &[After],
     ) {
         let of = |end: fn(End) -> bool| -> BTreeSet<Link> {
             let partings = plan.partings.iter().filter(|one| end(one.end));
@@ -343,14 +330,13 @@ impl World {
             for link in &gone {
                 room.forget(*link);
             }
-            let here = plan.actions.iter().filter(|one| one.room == at);
-            let actions: Vec<Action> = here.cloned().collect();
+            let actions = plan.actions_in(at);
             let evidence = Evidence {
                 actions: &actions,
                 seen: &sights[at],
                 ended: &ended,
                 facts: Facts {
-                    fresh: &fresh[at],
+                    after: &afterwards[at],
                     ids: &self.ids,
                     claims: &self.claims,
                 },
@@ -361,8 +347,8 @@ impl World {
                 room.forget(*link);
             }
         }
-        for (at, fresh) in fresh.iter().enumerate() {
-            for message in fresh {
+        for (at, after) in afterwards.iter().enumerate() {
+            for message in &after.fresh {
                 if let Some(id) = message["clientId"].as_str() {
                     let who = wire::who(&message["userId"], &self.ids);
                     self.claims.insert((who, id.to_owned()), at);

@@ -1,0 +1,233 @@
+//! The database: what survives, what is refused, and a disk that is full.
+
+use super::harness::{App, Executable, Person, Transport, executable, payloads, soon};
+use chatd::server::data_folder::DataFolder;
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+/// The size of the disk that is filled, in bytes.
+const DISK: u64 = 4 * 1024 * 1024;
+/// How much of it is taken from the start, in bytes.
+const FILLER: u64 = 3 * 1024 * 1024;
+
+/// Runs `chatd` on a data folder to its end, and gives its exit code and what it said.
+fn run(args: &[&str], data: &Path) -> (Option<i32>, String) {
+    let mut chatd = executable::command(executable::path());
+    let ran = chatd
+        .args(args)
+        .env("CHATD_DATA__DIR", data)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn a_database_from_a_newer_chatd_is_refused_and_left_alone() {
+    let app = App::start().await;
+    let folder = app.folder.clone();
+    app.server.stop().await;
+    let database = folder.path().join("chatd.db");
+    let newer = rusqlite::Connection::open(&database).unwrap();
+    newer
+        .execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             VALUES (4711, 'from_the_future', '2099-01-01T00:00:00Z', '1')",
+            [],
+        )
+        .unwrap();
+    newer.close().unwrap();
+    let before = std::fs::read(&database).unwrap();
+    for args in [&["serve"][..], &["user", "list"]] {
+        let (code, said) = run(args, folder.path());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains("newer chatd") && said.contains("4711"),
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    DataFolder::open(folder.path()).unwrap();
+    let database = folder.path().join("chatd.db");
+    let words = "this was never a database ".repeat(100);
+    std::fs::write(&database, &words).unwrap();
+    let (code, said) = run(&["serve"], folder.path());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("database"), "{said}");
+    assert_eq!(std::fs::read_to_string(&database).unwrap(), words);
+}
+
+#[tokio::test]
+async fn everything_is_there_again_after_a_restart() {
+    let app = App::start().await;
+    let (ada, bob) = tokio::join!(app.person("ada"), app.person("bob"));
+    let room = ada.room("lounge", true).await;
+    let path = format!("/api/rooms/{room}");
+    let invite = ada
+        .post(&format!("{path}/invites"), json!({ "maxUses": 5 }))
+        .await
+        .expect(201);
+    let join = format!(
+        "/api/rooms/invites/{}/join",
+        invite["token"].as_str().unwrap()
+    );
+    bob.post(&join, json!({})).await.expect(200);
+    let message = json!({ "content": "once", "clientId": "c" });
+    let said = bob
+        .post(&format!("{path}/messages"), message.clone())
+        .await
+        .expect(201);
+    let nobody = app.person("nobody").await;
+    ada.put(&format!("{path}/bans/{}", nobody.id), json!({}))
+        .await;
+    let mut before = Vec::new();
+    let pages =
+        ["", "/users", "/bans", "/invites", "/messages"].map(|page| format!("{path}{page}"));
+    for page in &pages {
+        before.push(ada.get(page).await.expect(200));
+    }
+    let folder = app.folder.clone();
+    app.server.stop().await;
+    let app = App::on(folder, |config| config.limits.enabled = false).await;
+    let again = |person: &Person| {
+        let signed_in = json!({ "user": { "id": person.id }, "token": person.token });
+        Person::at(&app.url(), &app.http, &person.name, &signed_in)
+    };
+    let (ada, bob) = (again(&ada), again(&bob));
+    for (page, mut before) in pages.iter().zip(before) {
+        let mut after = ada.get(page).await.expect(200);
+        // The server listens on another port now.
+        for invite in [&mut before, &mut after] {
+            if let Some(link) = invite.get_mut("link") {
+                *link = json!(null);
+            }
+        }
+        assert_eq!(after, before, "{page}");
+    }
+    let repeat = bob
+        .post(&format!("{path}/messages"), message)
+        .await
+        .expect(200);
+    assert_eq!(repeat, said);
+    assert_eq!(ada.say(&room, "next").await["seq"], 2);
+}
+
+/// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
+/// gone with the process; nothing of it is left behind whatever happens.
+fn on_a_small_disk(root: &Path, options: &[&str]) -> Command {
+    const SCRIPT: &str = r#"mount -t tmpfs -o "size=$2,mode=700" chatd-test "$1" &&
+        head -c "$3" /dev/zero >"$1/filler" && exec "$4" serve"#;
+    let data = executable::data(root);
+    let mut unshare = executable::command("unshare");
+    unshare
+        .args(options)
+        .args(["sh", "-c", SCRIPT, "sh"])
+        .arg(&data)
+        .args([DISK.to_string(), FILLER.to_string()])
+        .arg(executable::path())
+        .env("CHATD_DATA__DIR", data);
+    unshare
+}
+
+async fn start_on_a_small_disk() -> Option<Executable> {
+    let root = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::create_dir(executable::data(root.path())).unwrap();
+    for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
+        let command = on_a_small_disk(root.path(), options);
+        if let Some(chatd) = Executable::spawn(command, root.clone()).await {
+            return Some(chatd);
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
+    let Some(chatd) = start_on_a_small_disk().await else {
+        // Straight to stderr, past what the test runner keeps to itself.
+        let why = "no small disk can be mounted here, not even in a namespace of one's own";
+        writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+        return;
+    };
+    let ada = chatd.person("ada").await;
+    let room = ada.room("lounge", false).await;
+    let messages = format!("/api/rooms/{room}/messages");
+    let content = "x".repeat(2000);
+    let mut said = 0;
+    let full = loop {
+        let body = json!({ "content": content, "clientId": said.to_string() });
+        let answer = ada.post(&messages, body).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        said += 1;
+        assert_eq!(answer.body["seq"], said);
+    };
+    full.expect_error(507, "storage_full");
+    let mut sockets = Vec::new();
+    for transport in [Transport::WebSocket, Transport::Polling] {
+        let mut socket = ada.connect_by(transport).await;
+        let join = json!({ "roomId": room });
+        socket.ask("join_room", join).await.unwrap();
+        socket.next("room_joined").await;
+        // A message that takes less room may still find some.
+        let send = json!({ "roomId": room, "content": "x" });
+        let error = loop {
+            match socket.ask("send_message", send.clone()).await {
+                Ok(_) => said += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error["code"], "storage_full", "{error}");
+        let told = socket.seen().await;
+        let told = payloads(&told, "receive_message");
+        assert!(
+            told.iter()
+                .all(|message| message["seq"].as_i64() <= Some(said))
+        );
+        sockets.push(socket);
+    }
+    // Reading goes on, of exactly what was acknowledged.
+    let history = ada.get(&format!("{messages}?limit=1")).await.expect(200);
+    assert_eq!(history["lastSeq"], said);
+    assert_eq!(chatd.stranger().get("/readyz").await.status, 200);
+    // Somebody makes room.
+    let inside = PathBuf::from(format!("/proc/{}/root", chatd.id()));
+    let filler = executable::data(chatd.root()).join("filler");
+    std::fs::remove_file(inside.join(filler.strip_prefix("/").unwrap())).unwrap();
+    soon("that the server writes again", async {
+        loop {
+            let body = json!({ "content": "healed", "clientId": "healed" });
+            let answer = ada.post(&messages, body).await;
+            if answer.status == 201 {
+                assert_eq!(answer.body["seq"], said + 1);
+                return;
+            }
+            answer.expect_error(507, "storage_full");
+        }
+    })
+    .await;
+    assert_eq!(
+        sockets[0].next("receive_message").await["content"],
+        "healed"
+    );
+    let last = ada
+        .get(&format!("{messages}?after={}", said - 1))
+        .await
+        .expect(200);
+    let seqs: Vec<_> = last["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| &message["seq"])
+        .collect();
+    assert_eq!(seqs, [&json!(said), &json!(said + 1)]);
+}
