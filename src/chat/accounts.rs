@@ -253,7 +253,7 @@ impl Chat {
         self.limits.password(who.user)?;
         let right = self
             .passwords
-            .verify(change.current.as_str(), Some(known.password))
+            .verify(change.current.as_str(), Some(known.password.clone()))
             .await?;
         if !right {
             return Err(Error::invalid_credentials());
@@ -261,6 +261,11 @@ impl Chat {
         let hash = self.passwords.hash(change.new.as_str()).await?;
         self.store
             .command(move |tx, events| {
+                // Another change may have come first, and have ended this session.
+                let now_known = users::credentials(tx, who.user)?;
+                if now_known.is_none_or(|now_known| now_known.password != known.password) {
+                    return Err(Error::invalid_credentials());
+                }
                 users::set_password(tx, who.user, &hash)?;
                 events.push(Event::SessionsEnded(end_others(
                     tx,

@@ -44,6 +44,8 @@ pub(super) struct Connection {
     refusals: AtomicU32,
     /// Whether what it sends finds its place: its `Attached` is queued.
     open: AtomicBool,
+    /// Whether the end of it was signalled, be it before its beginning.
+    gone: AtomicBool,
     /// Cut: nothing is sent to it any more.
     dead: AtomicBool,
     /// Its session ended, and DISCONNECT is the last that it is sent.
@@ -65,6 +67,7 @@ impl Connection {
             paused: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
             open: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             rooms: Mutex::new(HashSet::new()),
@@ -84,6 +87,14 @@ impl Connection {
 
     pub fn set_open(&self) {
         self.open.store(true, Ordering::Release);
+    }
+
+    pub fn set_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
     }
 
     /// Waits for another thread to leave the few instructions between the answer to CONNECT, which a

@@ -122,6 +122,7 @@ impl Realtime {
         let shell = self.clone();
         let parting = connection.clone();
         socket.on_disconnect(async move || {
+            parting.set_gone();
             shell.signal(Signal::Closed(id));
             // The engine forgets the socket when this returns, and closes the transport at whatever
             // the client sends from then on, be DISCONNECT on its way or not.

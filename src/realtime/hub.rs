@@ -41,9 +41,11 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// A connection is signed in, unless it is gone already: then nobody says so any more.
+    /// A connection is signed in, unless it is gone already: then nobody says so any more. A client
+    /// that goes away in the very moment of its CONNECT may be taken for connected by the library
+    /// after its end was signalled.
     pub fn arrive(&mut self, recipient: Arc<Recipient>) {
-        if recipient.socket.connected() {
+        if recipient.socket.connected() && !recipient.connection.is_gone() {
             self.arriving.insert(recipient.connection.id, recipient);
         }
     }

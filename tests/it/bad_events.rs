@@ -6,8 +6,6 @@ mod packets;
 use super::harness::{Lounge, Socket, Transport, names, soon};
 use serde_json::{Value, json};
 
-const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::Polling];
-
 /// The event that shows that everything before it was dealt with, and its ack.
 const LAST: &str = r#"42777["leave_room",{"roomId":"00000000-0000-4000-8000-000000000000"}]"#;
 const LAST_ACK: &str = "43777[";
@@ -55,7 +53,7 @@ async fn is_untouched(lounge: &Lounge) {
 async fn a_payload_of_the_wrong_kind_is_refused_by_its_fields() {
     let lounge = Lounge::start().await;
     let room = json!(lounge.room);
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         for (event, payload, fields) in [
             ("send_message", json!(null), vec!["body"]),
@@ -158,7 +156,7 @@ async fn an_event_with_an_ack_gets_one_however_odd_it_is() {
         "[".repeat(9000),
         "]".repeat(9000)
     );
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         for packet in [
             r#"427["send_message"]"#,

@@ -3,8 +3,6 @@
 use super::harness::{App, Lounge, Transport, names, payloads};
 use serde_json::{Value, json};
 
-const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::Polling];
-
 /// An ack of `ok` and these.
 fn ok(answer: &Value) -> Value {
     let mut ack = json!({ "ok": true });
@@ -17,7 +15,7 @@ fn ok(answer: &Value) -> Value {
 #[tokio::test]
 async fn every_event_is_answered_by_its_ack_and_its_event() {
     let lounge = Lounge::start().await;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let before = lounge.ada.say(&lounge.room, "before").await["seq"]
             .as_i64()
             .unwrap();
@@ -91,7 +89,7 @@ async fn every_event_is_answered_by_its_ack_and_its_event() {
 async fn without_an_ack_the_answering_event_comes_and_so_does_an_error() {
     let lounge = Lounge::start().await;
     let room = &lounge.room;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         bob.emit("typing", json!({ "roomId": room, "isTyping": true }))
             .await;
@@ -133,7 +131,7 @@ async fn every_code_that_an_event_can_meet_is_told_over_both_transports() {
     let once = json!({ "content": "once", "clientId": "c" });
     lounge.bob.post(&lounge.messages(), once).await.expect(201);
     let room = &lounge.room;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         for (code, event, payload) in [
             ("invalid_input", "join_room", json!({ "roomId": "here" })),
@@ -165,7 +163,7 @@ async fn every_code_that_an_event_can_meet_is_told_over_both_transports() {
 async fn a_connection_whose_session_is_over_is_refused_everything() {
     let lounge = Lounge::start().await;
     let mut sockets = Vec::new();
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         sockets.push(lounge.bob.connect_by(transport).await);
     }
     lounge.app.clock.jump_ms(31 * 24 * 3600 * 1000);
@@ -188,7 +186,7 @@ async fn what_was_missed_is_told_before_the_room_is_joined_unless_it_is_too_much
         lounge.ada.say(&lounge.room, &format!("{number}")).await;
     }
     let room = &lounge.room;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         for (since, replayed, complete) in [
             (json!(null), 0, true),
@@ -276,7 +274,7 @@ async fn a_room_is_opened_on_each_connection_by_itself() {
 #[tokio::test]
 async fn a_client_that_disconnects_from_the_namespace_may_connect_again_over_the_same_transport() {
     let lounge = Lounge::start().await;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         bob.ask("join_room", json!({ "roomId": lounge.room }))
             .await
@@ -319,7 +317,7 @@ async fn a_stop_ends_connections_without_a_word_that_would_keep_clients_away() {
     let app = App::start().await;
     let ada = app.person("ada").await;
     let mut sockets = Vec::new();
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         sockets.push(ada.connect_by(transport).await);
     }
     let stopping = tokio::spawn(app.server.stop());

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary. They act through the public face: HTTP, Socket.IO, the
 //! command line; and assert on what a user could see.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod harness;
 
@@ -23,6 +24,7 @@ mod rest_members;
 mod rest_messages;
 mod rest_rooms;
 mod sessions;
+mod shutdown;
 mod store;
 mod story;
 mod tidy;

@@ -1,8 +1,8 @@
 //! The one order of a room, however fast it is filled: nothing is lost, doubled or swapped on the way
 //! to whoever has it open, and a client's own events are answered in the order in which they were sent.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod bursts;
+mod comings;
 mod own;
 
 use super::harness::{App, Person, Socket, Transport, soon, stream};

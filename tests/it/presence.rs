@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 /// Whoever goes has so long to come back unnoticed.
 const GRACE: Duration = Duration::from_secs(3);
-/// A timer is late by this at most, also on a machine that has much else to do.
-const SLACK: Duration = Duration::from_secs(3);
 
 async fn is_online(asker: &Person, who: &Person) -> bool {
     let profile = asker
@@ -63,8 +61,7 @@ async fn coming_and_going_is_told_to_whoever_shares_a_room() {
     let gone = Instant::now();
     second.close().await;
     assert_eq!(ada.next("user_status").await["status"], "offline");
-    let lasted = gone.elapsed();
-    assert!(lasted >= GRACE && lasted < GRACE + SLACK, "{lasted:?}");
+    assert!(gone.elapsed() >= GRACE);
     assert!(!is_online(&carol, &lounge.bob).await);
     // When that was is written down in its turn, which comes before this.
     carol.patch("/api/users/me", json!({})).await.expect(200);
@@ -92,12 +89,13 @@ async fn whoever_comes_back_within_the_grace_was_never_away() {
         bob = lounge.bob.connect_to(room).await;
     }
     assert!(is_online(&lounge.ada, &lounge.bob).await);
+    assert_eq!(comings(&mut ada).await, []);
     // Who stays away after that is told once, in time, and the room's closing before it.
-    bob.close().await;
     let gone = Instant::now();
+    bob.close().await;
     assert_eq!(ada.next("user_left").await["type"], "temporary");
     assert_eq!(ada.next("user_status").await["status"], "offline");
-    assert!(gone.elapsed() >= GRACE - Duration::from_millis(100));
+    assert!(gone.elapsed() >= GRACE);
     assert_eq!(comings(&mut ada).await, []);
     // And then is announced again.
     lounge.bob.connect_to(room).await;
@@ -116,10 +114,10 @@ async fn a_room_that_is_not_opened_again_is_told_as_closed_while_its_owner_stays
     let bob = lounge.bob.connect_to(room).await;
     let other = lounge.bob.connect().await;
     comings(&mut ada).await;
-    bob.close().await;
     let gone = Instant::now();
+    bob.close().await;
     assert_eq!(ada.next("user_left").await["type"], "temporary");
-    assert!(gone.elapsed() >= GRACE - Duration::from_millis(100));
+    assert!(gone.elapsed() >= GRACE);
     assert_eq!(comings(&mut ada).await, []);
     assert!(is_online(&lounge.ada, &lounge.bob).await);
     other.close().await;
@@ -200,7 +198,7 @@ async fn in_a_crowded_room_only_what_lasts_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_goes_away_in_the_middle_of_connecting_is_not_taken_for_online() {
     let lounge = Lounge::start().await;
-    let crowd = lounge.app.crowd(&lounge.room, 40);
+    let crowd = lounge.app.crowd(&lounge.room, 150);
     let ada = lounge.ada.connect().await;
     for (turn, person) in crowd.iter().enumerate() {
         let transport = if turn % 4 == 0 {

@@ -5,10 +5,10 @@
 //! that everybody saw, by the rules that a simple model of a room has; then the next round begins.
 //! `CHATD_PROPERTY_STEPS` asks for another number of steps, `CHATD_PROPERTY_SEED` for a certain run:
 //! it chooses the steps, while the order in which they happen stays the server's.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod after;
 mod check;
+mod choose;
 mod device;
 mod dice;
 mod explain;

@@ -1,11 +1,13 @@
-//! Who may register: anybody, whoever has an invite, or nobody.
+//! Who may register: anybody, whoever has an invite, or nobody; and how many at once.
 
-use super::harness::{App, PASSWORD, Person};
+use super::harness::{App, PASSWORD, Person, soon};
 use chatd::config::Registration;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// A registration with an invite's token, or whatever else comes in its place.
-fn registration(username: &str, invite: Value) -> Value {
+fn registration(username: &str, invite: &Value) -> Value {
     let email = format!("{username}@example.org");
     json!({ "username": username, "email": email, "password": PASSWORD, "invite": invite })
 }
@@ -20,7 +22,7 @@ async fn nobody_registers_where_registration_is_closed() {
         .await
         .expect(201);
     for token in [Value::Null, invite["token"].clone()] {
-        let body = registration("ada", token);
+        let body = registration("ada", &token);
         let refused = app.stranger().post("/api/auth/register", body).await;
         refused.expect_error(403, "forbidden");
     }
@@ -44,7 +46,7 @@ async fn where_registering_takes_an_invite_it_joins_the_room_and_counts_a_use() 
         .await
         .expect(201);
     let register = async |name: &str, invite: Value| {
-        let body = registration(name, invite);
+        let body = registration(name, &invite);
         app.stranger().post("/api/auth/register", body).await
     };
     let error = register("ada", Value::Null).await;
@@ -73,7 +75,7 @@ async fn an_invite_counts_where_anybody_may_register() {
     let room = ada.room("secret", true).await;
     let invites = format!("/api/rooms/{room}/invites");
     let invite = ada.post(&invites, json!({})).await.expect(201);
-    let body = registration("bob", invite["token"].clone());
+    let body = registration("bob", &invite["token"]);
     let bob = app
         .stranger()
         .post("/api/auth/register", body)
@@ -82,4 +84,53 @@ async fn an_invite_counts_where_anybody_may_register() {
     let bob = Person::new(&app, "bob", bob);
     let room = bob.get(&format!("/api/rooms/{room}")).await.expect(200);
     assert_eq!(room["memberCount"], 2);
+}
+
+#[tokio::test]
+async fn a_flood_of_registrations_is_refused_before_it_costs_anything() {
+    let app = App::start().await;
+    let ada = app.person("ada").await;
+    let mut tries = JoinSet::new();
+    for number in 0..90 {
+        let stranger = app.stranger();
+        let body = registration(&format!("flood-{number}"), &Value::Null);
+        tries.spawn(async move {
+            (
+                body.clone(),
+                stranger.post("/api/auth/register", body).await,
+            )
+        });
+    }
+    let (body, refused) = loop {
+        let (body, answer) = soon("an answer", tries.join_next()).await.unwrap().unwrap();
+        if answer.status != 201 {
+            break (body, answer);
+        }
+    };
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.expect_error(503, "overloaded");
+    // Whoever is signed in does not notice.
+    let asked = Instant::now();
+    ada.get("/api/users/me").await.expect(200);
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    // Those who give up leave their place to others; and nothing was done for whom was refused.
+    tries.shutdown().await;
+    soon("a place", async {
+        loop {
+            let answer = app
+                .stranger()
+                .post("/api/auth/register", body.clone())
+                .await;
+            if answer.status == 201 {
+                return;
+            }
+            answer.expect_error(503, "overloaded");
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -1,6 +1,6 @@
 //! What is refused over HTTP before it means anything: bad requests, bad tokens, bad addresses.
 
-use super::harness::{App, soon};
+use super::harness::{App, Transport, soon};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -205,7 +205,10 @@ async fn a_fault_of_the_server_is_told_without_its_cause() {
     let app = App::start().await;
     let ada = app.person("ada").await;
     let room = ada.room("lounge", false).await;
-    let mut socket = ada.connect_to(&room).await;
+    let mut sockets = Vec::new();
+    for transport in Transport::ALL {
+        sockets.push(ada.connect_by(transport).await);
+    }
     // Somebody damages the database behind the server's back.
     app.database()
         .execute_batch("DROP TABLE room_bans; DROP TABLE messages;")
@@ -221,11 +224,13 @@ async fn a_fault_of_the_server_is_told_without_its_cause() {
         assert!(error.get("details").is_none());
         assert!(!error.to_string().contains("table"), "{error}");
     }
-    let send = json!({ "roomId": room, "content": "x" });
-    let error = socket.ask("send_message", send).await.unwrap_err();
-    assert_eq!(error["code"], "internal");
-    assert!(error["details"]["requestId"].is_string());
-    assert!(!error.to_string().contains("table"));
+    for socket in &mut sockets {
+        let send = json!({ "roomId": room, "content": "x" });
+        let error = socket.ask("send_message", send).await.unwrap_err();
+        assert_eq!(error["code"], "internal");
+        assert!(error["details"]["requestId"].is_string());
+        assert!(!error.to_string().contains("table"), "{error}");
+    }
     // Everything else works on.
     ada.get(&format!("/api/rooms/{room}")).await.expect(200);
     ada.room("another", false).await;
@@ -267,6 +272,19 @@ async fn only_allowed_web_pages_are_answered() {
         );
         assert_eq!(get(engine, origin).await.status(), 403, "{origin}");
     }
+    let preflight = async |origin: &str| {
+        let url = format!("{}/api/rooms", app.url());
+        let request = app.http.request(Method::OPTIONS, url);
+        let request = request.header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        let request = request.header("access-control-request-headers", "authorization");
+        request.send().await.unwrap().headers().clone()
+    };
+    let allowed = preflight("https://chat.example.org").await;
+    let headers = allowed["access-control-allow-headers"].to_str().unwrap();
+    assert!(headers.contains("authorization"), "{headers}");
+    let refused = preflight("https://evil.example").await;
+    assert!(!refused.contains_key("access-control-allow-origin"));
     // What browsers cannot keep a page from: a WebSocket's upgrade.
     let upgrade = format!(
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: {}\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\

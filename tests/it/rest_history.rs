@@ -163,16 +163,16 @@ async fn only_its_author_edits_a_message() {
 #[tokio::test]
 async fn a_deleted_message_keeps_its_place_and_its_text_leaves_the_disk() {
     let lounge = Lounge::start().await;
-    let secret = "the treasure is under the oak";
-    let said = lounge.bob.say(&lounge.room, secret).await;
+    // One that fills more than a page of the database, and below one that does not.
+    let (secret, earlier) = ("under the oak", "under the elm");
+    let said = lounge.bob.say(&lounge.room, &secret.repeat(300)).await;
     let other = lounge.ada.say(&lounge.room, "an admin's own words").await;
     lounge
         .bob
         .delete(&lounge.message(&other))
         .await
         .expect_error(403, "forbidden");
-    let earlier = "the treasure was under the elm";
-    let edited = lounge.ada.say(&lounge.room, earlier).await;
+    let edited = lounge.ada.say(&lounge.room, &earlier.repeat(30)).await;
     lounge
         .ada
         .patch(&lounge.message(&edited), json!({ "content": "never mind" }))

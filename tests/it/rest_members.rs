@@ -71,7 +71,7 @@ async fn the_existence_of_a_private_room_is_not_told() {
         let about_nothing = ask(&nowhere).await.expect_error(404, "not_found");
         assert_eq!(told, about_nothing, "{method} {path}");
     }
-    for transport in [Transport::WebSocket, Transport::Polling] {
+    for transport in Transport::ALL {
         let mut socket = eve.connect_by(transport).await;
         for ((event, about_it), (_, about_nothing)) in
             events(&room).into_iter().zip(events(&nowhere))
@@ -106,7 +106,7 @@ async fn in_a_public_room_only_its_members_do_anything_but_look_and_join() {
             .await;
         refused.expect_error(403, "not_a_member");
     }
-    for transport in [Transport::WebSocket, Transport::Polling] {
+    for transport in Transport::ALL {
         let mut socket = eve.connect_by(transport).await;
         for (event, payload) in events(&room) {
             let told = socket.ask(event, payload).await;

@@ -4,7 +4,6 @@ use super::harness::{App, PASSWORD, Person, Socket, Transport, forge, soon};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::Polling];
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 async fn sessions(of: &Person) -> Vec<Value> {
@@ -19,7 +18,7 @@ async fn sessions(of: &Person) -> Vec<Value> {
 /// A socket of every kind.
 async fn sockets(of: &Person) -> Vec<Socket> {
     let mut sockets = Vec::new();
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         sockets.push(of.connect_by(transport).await);
     }
     sockets
@@ -53,7 +52,7 @@ async fn are_well(sockets: &mut [Socket]) {
 async fn is_signed_out(person: &Person) {
     let refused = person.get("/api/users/me").await;
     refused.expect_error(401, "unauthorized");
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let auth = json!({ "token": person.token });
         let refused = Socket::connect(&person.url, auth, transport).await;
         assert_eq!(refused.err(), Some(json!({ "message": "unauthorized" })));
@@ -301,10 +300,35 @@ async fn a_refresh_outlives_a_restart_and_so_does_a_sign_out() {
     app.clock.jump_ms(35 * DAY_MS);
     let http = &app.http;
     let signed_in = json!({ "user": { "id": ada.id }, "token": answer["token"] });
-    let new = Person::at(&app.url(), http, "ada", &signed_in);
+    let new = Person::at(&app.url(), http, "ada", signed_in);
     new.get("/api/users/me").await.expect(200);
     let signed_in = json!({ "user": { "id": ada.id }, "token": out.token });
-    is_signed_out(&Person::at(&app.url(), http, "ada", &signed_in)).await;
+    is_signed_out(&Person::at(&app.url(), http, "ada", signed_in)).await;
+}
+
+#[tokio::test]
+async fn of_two_new_passwords_at_once_one_counts() {
+    let app = App::start().await;
+    let (ada, other) = (app.person("ada").await, app.sign_in("ada").await);
+    let change = async |of: &Person, new: &str| {
+        let body = json!({ "currentPassword": PASSWORD, "newPassword": new });
+        of.put("/api/auth/password", body).await.status
+    };
+    let (first, second) = tokio::join!(
+        change(&ada, "the first new one"),
+        change(&other, "the second new one")
+    );
+    let (password, winner) = match (first, second) {
+        (204, 401) => ("the first new one", &ada),
+        (401, 204) => ("the second new one", &other),
+        both => panic!("{both:?}"),
+    };
+    let login = json!({ "username": "ada", "password": password });
+    app.stranger()
+        .post("/api/auth/login", login)
+        .await
+        .expect(200);
+    winner.get("/api/users/me").await.expect(200);
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn everything_is_there_again_after_a_restart() {
     let app = App::on(folder, |config| config.limits.enabled = false).await;
     let again = |person: &Person| {
         let signed_in = json!({ "user": { "id": person.id }, "token": person.token });
-        Person::at(&app.url(), &app.http, &person.name, &signed_in)
+        Person::at(&app.url(), &app.http, &person.name, signed_in)
     };
     let (ada, bob) = (again(&ada), again(&bob));
     for (page, mut before) in pages.iter().zip(before) {
@@ -118,6 +118,40 @@ async fn everything_is_there_again_after_a_restart() {
         .expect(200);
     assert_eq!(repeat, said);
     assert_eq!(ada.say(&room, "next").await["seq"], 2);
+}
+
+#[tokio::test]
+async fn a_database_that_somebody_else_locks_is_waited_for_and_then_refused_without_a_trace() {
+    let app = App::start().await;
+    let ada = app.person("ada").await;
+    let room = ada.room("lounge", false).await;
+    let mut sockets = Vec::new();
+    for transport in Transport::ALL {
+        sockets.push(ada.connect_by(transport).await);
+    }
+    let lock = app.database();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut acks = Vec::new();
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        let send = json!({ "roomId": room, "content": "x", "clientId": number.to_string() });
+        acks.push(socket.emit_for_ack("send_message", send).await);
+    }
+    // Reading needs no lock.
+    ada.get(&format!("/api/rooms/{room}")).await.expect(200);
+    let refused = ada.post("/api/rooms", json!({ "name": "x" })).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.expect_error(503, "overloaded");
+    for (socket, id) in sockets.iter_mut().zip(acks) {
+        let ack = socket.ack(id).await;
+        assert_eq!(ack["error"]["code"], "overloaded", "{ack}");
+        assert_eq!(socket.seen().await, []);
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    let send = json!({ "roomId": room, "content": "x", "clientId": "0" });
+    let ack = sockets[0].ask("send_message", send).await.unwrap();
+    assert_eq!(ack["message"]["seq"], 1);
+    let rooms = ada.get("/api/rooms").await.expect(200);
+    assert_eq!(rooms["rooms"].as_array().unwrap().len(), 1);
 }
 
 /// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
@@ -173,7 +207,7 @@ async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
     };
     full.expect_error(507, "storage_full");
     let mut sockets = Vec::new();
-    for transport in [Transport::WebSocket, Transport::Polling] {
+    for transport in Transport::ALL {
         let mut socket = ada.connect_by(transport).await;
         let join = json!({ "roomId": room });
         socket.ask("join_room", join).await.unwrap();

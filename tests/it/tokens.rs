@@ -75,7 +75,7 @@ async fn a_token_that_is_not_good_opens_nothing() {
     let mut answers = Vec::new();
     for (what, token) in bad_tokens(&app, &ada).await {
         let forger = ada.with_token(&token);
-        for transport in [Transport::WebSocket, Transport::Polling] {
+        for transport in Transport::ALL {
             let auth = json!({ "token": token });
             let refused = Socket::connect(&app.url(), auth, transport).await;
             let error = refused

@@ -97,9 +97,12 @@ impl Fanout {
             self.passage(*room, &person, "user_left", Stay::Temporary, None, now)
                 .await;
         }
-        if gone && self.chat.set_online(user, false) {
-            self.chat.note_last_seen(user, now);
-            self.status(&person, "offline", now).await;
+        if gone {
+            // Who was turned away as they came was never online.
+            if self.chat.set_online(user, false) {
+                self.chat.note_last_seen(user, now);
+                self.status(&person, "offline", now).await;
+            }
             self.hub.forget_user(user);
         }
     }

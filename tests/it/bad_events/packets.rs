@@ -1,7 +1,7 @@
 //! Beneath events: what is no packet, no namespace of ours, no sign-in, or not the engine's protocol.
 
-use super::super::harness::{Lounge, Socket, soon};
-use super::{LAST, TRANSPORTS, answers, is_untouched};
+use super::super::harness::{Lounge, Socket, Transport, soon};
+use super::{LAST, answers, is_untouched};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn what_is_no_packet_ends_its_own_connection_only() {
         lounge.room
     );
     let long = format!(r#"427["x","{}"]"#, "x".repeat(64 * 1024));
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         for packet in [
             // The beginning of an event that would be right.
             &send,
@@ -61,7 +61,7 @@ async fn what_is_no_packet_ends_its_own_connection_only() {
 #[tokio::test]
 async fn other_namespaces_are_refused_and_the_connection_goes_on() {
     let lounge = Lounge::start().await;
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         let mut bob = lounge.bob.connect_by(transport).await;
         let connect = format!("40/admin,{}", json!({ "token": lounge.bob.token }));
         let refused = answers(&mut bob, &connect, None).await;
@@ -85,7 +85,7 @@ async fn other_namespaces_are_refused_and_the_connection_goes_on() {
 async fn nobody_connects_without_a_token_and_nothing_comes_before() {
     let lounge = Lounge::start().await;
     let url = lounge.app.url();
-    for transport in TRANSPORTS {
+    for transport in Transport::ALL {
         for auth in [
             json!(null),
             json!({}),

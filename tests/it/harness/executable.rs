@@ -1,13 +1,18 @@
 //! The real executable, on a folder and a port of its own.
 
 use super::{PASSWORD, Person, Value, json, soon};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+
+/// Between two looks at whether a process has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A running `chatd serve`, killed when the value goes away.
 pub struct Executable {
@@ -86,6 +91,21 @@ impl Executable {
         self.root.clone()
     }
 
+    /// Ends it as a service manager does, and gives its exit code and what is left.
+    pub async fn stop(mut self) -> (Option<i32>, Arc<TempDir>) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = soon("the end of the process", async {
+            let mut looks = tokio::time::interval(LOOK);
+            loop {
+                looks.tick().await;
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+            }
+        });
+        (status.await.code(), self.root.clone())
+    }
+
     fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
@@ -94,7 +114,7 @@ impl Executable {
 
     /// Somebody without a token.
     pub fn stranger(&self) -> Person {
-        Person::at(&self.url, &self.http, "stranger", &Value::Null)
+        Person::at(&self.url, &self.http, "stranger", Value::Null)
     }
 
     /// Registers somebody.
@@ -103,13 +123,13 @@ impl Executable {
             "username": name, "email": format!("{name}@example.org"), "password": PASSWORD,
         });
         let answer = self.stranger().post("/api/auth/register", body).await;
-        Person::at(&self.url, &self.http, name, &answer.expect(201))
+        Person::at(&self.url, &self.http, name, answer.expect(201))
     }
 
     /// Somebody of an earlier run.
     pub fn again(&self, person: &Person) -> Person {
         let signed_in = json!({ "user": { "id": person.id }, "token": person.token });
-        Person::at(&self.url, &self.http, &person.name, &signed_in)
+        Person::at(&self.url, &self.http, &person.name, signed_in)
     }
 }
 

@@ -82,7 +82,7 @@ impl App {
                 });
                 let token = token(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, &secret);
                 let signed_in = json!({ "user": { "id": id }, "token": token });
-                Person::at(&self.url(), &self.http, &name, &signed_in)
+                Person::at(&self.url(), &self.http, &name, signed_in)
             })
             .collect();
         write

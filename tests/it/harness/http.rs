@@ -47,16 +47,19 @@ pub struct Person {
 
 impl Person {
     pub fn new(app: &App, name: &str, signed_in: Value) -> Self {
-        Self::at(&app.url(), &app.http, name, &signed_in)
+        Self::at(&app.url(), &app.http, name, signed_in)
     }
 
     /// Somebody who was given this answer by the server at `url`.
-    pub fn at(url: &str, http: &reqwest::Client, name: &str, signed_in: &Value) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    pub fn at(url: &str, http: &reqwest::Client, name: &str, mut signed_in: Value) -> Self {
+        let text = |value: &mut Value| match value.take() {
+            Value::String(text) => text,
+            _ => String::new(),
+        };
         Self {
             name: name.to_owned(),
-            id: text(&signed_in["user"]["id"]),
-            token: text(&signed_in["token"]),
+            id: text(&mut signed_in["user"]["id"]),
+            token: text(&mut signed_in["token"]),
             url: url.to_owned(),
             http: http.clone(),
         }

@@ -15,8 +15,9 @@ use chatd::chat::{Clock, NewAccount};
 use chatd::config::Config;
 use chatd::model::{EmailAddress, ServerRole, Username};
 use chatd::server::Server;
-use chatd::server::data_folder::DataFolder;
+use chatd::server::data_folder::{DataFolder, FolderError};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ impl App {
         config.data.dir = folder.path().to_owned();
         change(&mut config);
         let clock = Clock::default();
-        let locked = DataFolder::open(&config.data.dir).unwrap();
+        let locked = soon("the folder's lock", lock(&config.data.dir)).await;
         let server = Server::start(Arc::new(config), locked, clock.clone())
             .await
             .unwrap();
@@ -101,6 +102,18 @@ impl App {
         let answer = self.stranger().post("/api/auth/login", body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         Person::new(self, name, answer.body)
+    }
+}
+
+/// Takes a data folder's lock. That of an earlier server of this process may be held a moment longer
+/// by a child that another test is just starting.
+async fn lock(folder: &Path) -> DataFolder {
+    loop {
+        match DataFolder::open(folder) {
+            Ok(locked) => return locked,
+            Err(FolderError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
     }
 }
 

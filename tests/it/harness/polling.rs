@@ -25,6 +25,12 @@ impl Polling {
         }
     }
 
+    /// Where the same session goes on as a WebSocket.
+    pub fn upgrade_url(&self) -> String {
+        let url = self.url.replacen("http", "ws", 1);
+        url.replace("transport=polling", "transport=websocket")
+    }
+
     /// Sends one packet, or several that are separated already.
     pub async fn send(&self, packets: &str) {
         // A session that was closed is seen when it is read from.

@@ -15,6 +15,13 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 pub enum Transport {
     WebSocket,
     Polling,
+    /// Polling first and then a WebSocket, as stock clients do unless they are told otherwise.
+    Upgraded,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::WebSocket, Self::Polling, Self::Upgraded];
 }
 
 enum Wire {
@@ -42,6 +49,9 @@ impl Socket {
         loop {
             let packet = socket.packet().await.expect("an answer to CONNECT");
             if packet.starts_with("40") {
+                if transport == Transport::Upgraded {
+                    socket.upgrade().await;
+                }
                 return Ok(socket);
             }
             if let Some(refused) = packet.strip_prefix("44") {
@@ -50,7 +60,20 @@ impl Socket {
         }
     }
 
-    /// Opens a session of the engine without CONNECT.
+    /// Goes on over a WebSocket.
+    async fn upgrade(&mut self) {
+        let Wire::Polling(polling) = &self.wire else {
+            panic!("only polling is upgraded");
+        };
+        let (mut stream, _) = connect_async(polling.upgrade_url()).await.unwrap();
+        stream.send(Message::text("2probe")).await.unwrap();
+        let probed = soon("a probe", stream.next()).await.unwrap().unwrap();
+        assert_eq!(probed, Message::text("3probe"));
+        stream.send(Message::text("5")).await.unwrap();
+        self.wire = Wire::WebSocket(Box::new(stream));
+    }
+
+    /// Opens a session of the engine without CONNECT; one that is to be upgraded polls until then.
     pub async fn open(url: &str, transport: Transport) -> Self {
         let wire = match transport {
             Transport::WebSocket => {
@@ -59,7 +82,9 @@ impl Socket {
                 let (stream, _) = connect_async(format!("{address}{path}")).await.unwrap();
                 Wire::WebSocket(Box::new(stream))
             }
-            Transport::Polling => Wire::Polling(Box::new(Polling::open(url).await)),
+            Transport::Polling | Transport::Upgraded => {
+                Wire::Polling(Box::new(Polling::open(url).await))
+            }
         };
         let mut socket = Self {
             wire,

@@ -1,6 +1,8 @@
 //! Many messages at once.
 
-use super::{App, Packet, Person, ack, content, history, open, packet, seq, soon, stream};
+use super::{
+    App, Packet, Person, Socket, Transport, ack, content, history, open, packet, seq, soon, stream,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use stream::{Receiving, Sending};
@@ -25,18 +27,22 @@ async fn twenty_thousand_messages_sent_without_waiting_arrive_in_order() {
     let room = ann.room("Numbers", false).await;
     bob.join(&room).await;
     let (mut sending, receiving) = open(&ann, &room).await;
-    let (_open, listening) = open(&bob, &room).await;
+    let listening = Follower::open(bob.clone(), room.clone(), Pace::Eager).await;
     for number in 1..=NUMBERED {
         let message = json!({ "roomId": room, "content": number.to_string() });
         // The ack of the room had number 0.
         assert_eq!(sending.emit_for_ack("send_message", &message), number);
     }
-    tokio::join!(hears_each_before_its_ack(receiving), hears_each(listening));
+    let (heard, ()) = tokio::join!(
+        listening.follow(NUMBERED.cast_signed()),
+        hears_each_before_its_ack(receiving)
+    );
     let kept = history(&bob, &room).await;
     assert_eq!(kept.len() as u64, NUMBERED);
-    for message in kept {
-        assert_eq!(content(&message), seq(&message).to_string());
+    for message in &kept {
+        assert_eq!(content(message), seq(message).to_string());
     }
+    assert!(heard.kept == kept, "what was told is not what is kept");
 }
 
 /// The sender sees each message, and after it its ack.
@@ -58,33 +64,64 @@ async fn hears_each_before_its_ack(mut receiving: Receiving) {
     }
 }
 
-async fn hears_each(mut listening: Receiving) {
-    let mut heard = 0;
-    while heard < NUMBERED {
-        if let Packet::Event(name, message) = packet(&mut listening).await
-            && name == "receive_message"
-        {
-            heard += 1;
-            assert_eq!(content(&message), heard.to_string(), "{message}");
-            assert_eq!(seq(&message).to_string(), heard.to_string());
-        }
-    }
-}
-
 /// How a client reads.
 enum Pace {
     /// As fast as it can.
     Eager,
+    /// As fast as it can, by polling.
+    Polling,
     /// A little at a time.
     Dawdling,
     /// Not at all until the senders are done.
     Late(watch::Receiver<bool>),
 }
 
+enum Connection {
+    Stream(Sending, Receiving),
+    Polling(Box<Socket>),
+}
+
+impl Connection {
+    async fn open(person: &Person, pace: &Pace) -> Self {
+        if matches!(pace, Pace::Polling) {
+            let socket = person.connect_by(Transport::Polling).await;
+            return Self::Polling(Box::new(socket));
+        }
+        let socket = TcpSocket::new_v4().unwrap();
+        if !matches!(pace, Pace::Eager) {
+            socket.set_recv_buffer_size(SMALL_BUFFER_BYTES).unwrap();
+        }
+        let address = person.url.strip_prefix("http://").unwrap();
+        let stream = socket.connect(address.parse().unwrap()).await.unwrap();
+        let (sending, receiving) = stream::connect_over(stream, &person.url, &person.token).await;
+        Self::Stream(sending, receiving)
+    }
+
+    async fn emit(&mut self, event: &str, payload: Value) {
+        match self {
+            Self::Stream(sending, _) => sending.emit(event, &payload),
+            Self::Polling(socket) => socket.emit(event, payload).await,
+        }
+    }
+
+    async fn next(&mut self) -> Option<Packet> {
+        match self {
+            Self::Stream(_, receiving) => receiving.next().await,
+            Self::Polling(socket) => loop {
+                if let Some(packet) = Packet::read(&socket.packet().await?) {
+                    return Some(packet);
+                }
+            },
+        }
+    }
+}
+
 /// A client that keeps a room's messages, whatever happens to its connection.
 struct Follower {
     person: Person,
     room: String,
+    pace: Pace,
+    connection: Connection,
     /// Each message, in the order in which it came: live, by replay, or fetched.
     kept: Vec<Value>,
     cuts: usize,
@@ -92,44 +129,44 @@ struct Follower {
 }
 
 impl Follower {
-    async fn follow(person: Person, room: String, mut pace: Pace) -> Self {
+    /// Has the room open.
+    async fn open(person: Person, room: String, pace: Pace) -> Self {
+        let connection = Connection::open(&person, &pace).await;
         let mut follower = Self {
             person,
             room,
+            pace,
+            connection,
             kept: Vec::new(),
             cuts: 0,
             fetches: 0,
         };
-        let (mut sending, mut receiving) = follower.connect().await;
-        sending.emit("join_room", &follower.joining());
-        if let Pace::Late(done) = &mut pace {
-            assert_eq!(follower.take(&mut receiving).await, Some(true));
-            // How long the senders take is their tests' concern.
+        follower.join().await;
+        assert_eq!(follower.take().await, Some(true));
+        follower
+    }
+
+    /// Keeps messages until it has so many.
+    async fn follow(mut self, all: i64) -> Self {
+        if let Pace::Late(done) = &mut self.pace {
             done.wait_for(|done| *done).await.unwrap();
         }
-        while follower.last() < ALL {
-            if follower.take(&mut receiving).await.is_none() {
-                follower.cuts += 1;
-                (sending, receiving) = follower.connect().await;
-                sending.emit("join_room", &follower.joining());
-            } else if matches!(pace, Pace::Dawdling) && follower.last() % 20 == 0 {
+        while self.last() < all {
+            if self.take().await.is_none() {
+                self.cuts += 1;
+                self.connection = Connection::open(&self.person, &self.pace).await;
+                self.join().await;
+            } else if matches!(self.pace, Pace::Dawdling) && self.last() % 20 == 0 {
                 // No waiting for anything: this is what makes it slow.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
-        follower
+        self
     }
 
-    async fn connect(&self) -> (Sending, Receiving) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(SMALL_BUFFER_BYTES).unwrap();
-        let address = self.person.url.strip_prefix("http://").unwrap();
-        let stream = socket.connect(address.parse().unwrap()).await.unwrap();
-        stream::connect_over(stream, &self.person.url, &self.person.token).await
-    }
-
-    fn joining(&self) -> Value {
-        json!({ "roomId": self.room, "since": self.last(), "quiet": true })
+    async fn join(&mut self) {
+        let joining = json!({ "roomId": self.room, "since": self.last(), "quiet": true });
+        self.connection.emit("join_room", joining).await;
     }
 
     fn last(&self) -> i64 {
@@ -137,8 +174,8 @@ impl Follower {
     }
 
     /// Takes a packet, and says whether it opened the room; nothing when the connection was cut.
-    async fn take(&mut self, receiving: &mut Receiving) -> Option<bool> {
-        match soon("the next packet", receiving.next()).await? {
+    async fn take(&mut self) -> Option<bool> {
+        match soon("the next packet", self.connection.next()).await? {
             Packet::Event(name, message) if name == "receive_message" => {
                 assert_eq!(seq(&message), self.last() + 1, "a silent hole: {message}");
                 self.kept.push(message);
@@ -198,11 +235,12 @@ async fn a_burst_of_eight_senders_leaves_no_silent_hole() {
     let ann = app.person("ann").await;
     let room = ann.room("Burst", false).await;
     let (tell, done) = watch::channel(false);
-    let paces = [Pace::Eager, Pace::Eager, Pace::Dawdling, Pace::Late(done)];
-    let followers: Vec<_> = paces
-        .into_iter()
-        .map(|pace| tokio::spawn(Follower::follow(ann.clone(), room.clone(), pace)))
-        .collect();
+    let paces = [Pace::Eager, Pace::Polling, Pace::Dawdling, Pace::Late(done)];
+    let mut followers = Vec::new();
+    for pace in paces {
+        let follower = Follower::open(ann.clone(), room.clone(), pace).await;
+        followers.push(tokio::spawn(follower.follow(ALL)));
+    }
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| tokio::spawn(send_part(ann.clone(), room.clone(), sender)))
         .collect();
@@ -212,6 +250,7 @@ async fn a_burst_of_eight_senders_leaves_no_silent_hole() {
     tell.send_replace(true);
     let kept = history(&ann, &room).await;
     assert_eq!(kept.len() as u64, SENDERS * EACH);
+    // How often each was cut, and what it had to fetch.
     let mut fates = Vec::new();
     for follower in followers {
         let follower = follower.await.unwrap();

@@ -5,8 +5,9 @@
 use super::room::Room;
 use super::rules::Facts;
 use super::terms::{Action, Link, Seen, What};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// So many guesses are made at most. A round has a few actions, most of which fit in one place.
 const GUESSES: usize = 200_000;
@@ -34,6 +35,8 @@ struct Guess {
 struct Search<'a> {
     evidence: &'a Evidence<'a>,
     guesses: usize,
+    /// Guesses that led nowhere, by their hashes. Different orders often come to the same.
+    tried: HashSet<u64>,
     /// The guess that explained the most.
     best: Guess,
 }
@@ -49,6 +52,7 @@ pub fn explain(room: &Room, evidence: &Evidence) -> Result<Room, String> {
     let mut search = Search {
         evidence,
         guesses: 0,
+        tried: HashSet::new(),
         best: start.clone(),
     };
     match search.go(start) {
@@ -70,6 +74,9 @@ impl Search<'_> {
         }
         if self.is_explained(&guess) {
             return Some(guess.room);
+        }
+        if !self.tried.insert(guess.mark()) {
+            return None;
         }
         next.into_iter().find_map(|(guess, _)| {
             self.guesses += 1;
@@ -189,6 +196,13 @@ impl Search<'_> {
 }
 
 impl Guess {
+    /// The same for all guesses that can go on alike. Which acks are late follows from the rest.
+    fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.room, &self.done, &self.at).hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn size(&self) -> usize {
         self.done.iter().filter(|done| **done).count() + self.at.values().sum::<usize>()
     }

@@ -2,17 +2,18 @@
 
 use super::terms::{Link, Message, Seen, Who};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A member.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub struct Member {
     pub is_admin: bool,
     pub read_seq: i64,
 }
 
 /// An invite, good or not.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Invite {
     pub token: String,
     pub max_uses: Option<i64>,
@@ -42,6 +43,17 @@ pub struct Room {
     /// What the round brought, and what it changed.
     fresh: Vec<Message>,
     changed: BTreeMap<i64, Message>,
+}
+
+/// What can be different about a room within a round.
+impl Hash for Room {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.members, &self.banned, &self.invites).hash(state);
+        (&self.links, &self.open, self.fresh.len()).hash(state);
+        for (seq, message) in &self.changed {
+            (seq, message.to_string()).hash(state);
+        }
+    }
 }
 
 impl Room {

@@ -65,14 +65,16 @@ impl Reader {
                     }
                 }
                 Token::Mark('{') => self.blocks.push(false),
-                Token::Mark('}') => {
-                    if self.blocks.pop() == Some(true) {
-                        self.module.pop();
-                    }
-                }
+                Token::Mark('}') => self.close_block(),
                 _ => {}
             }
             self.at += 1;
+        }
+    }
+
+    fn close_block(&mut self) {
+        if self.blocks.pop() == Some(true) {
+            self.module.pop();
         }
     }
 
