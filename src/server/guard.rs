@@ -34,6 +34,7 @@ pub struct Guard<S> {
     stall: Option<Stall>,
     stall_timeout: Duration,
     on_stall: fn(&S),
+    on_read: fn(&S),
     budget: ReadBudget,
     _slot: Option<Slot>,
 }
@@ -63,6 +64,7 @@ impl<S> Guard<S> {
             stall: None,
             stall_timeout: limits.stall_timeout,
             on_stall: |_| {},
+            on_read: |_| {},
             budget: ReadBudget::new(limits),
             _slot: None,
         }
@@ -82,6 +84,12 @@ impl<S> Guard<S> {
     #[must_use]
     pub fn on_stall(self, on_stall: fn(&S)) -> Self {
         Self { on_stall, ..self }
+    }
+
+    /// Does this to the stream, too, each time that its peer was read from.
+    #[must_use]
+    pub fn on_read(self, on_read: fn(&S)) -> Self {
+        Self { on_read, ..self }
     }
 
     /// The stream inside.
@@ -183,6 +191,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 if read > 0 {
                     this.budget.spend(read);
                     this.transport.hear();
+                    (this.on_read)(&this.stream);
                 }
                 Poll::Ready(Ok(()))
             }

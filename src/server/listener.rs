@@ -169,7 +169,8 @@ where
         };
         let guard = Guard::new(stream, Arc::clone(&transport), limits)
             .with_slot(slot)
-            .on_stall(forget_unsent);
+            .on_stall(forget_unsent)
+            .on_read(acknowledge_at_once);
         let mut http = self.http.clone();
         http.timer(HeadTimer::new(
             Arc::clone(&transport),
@@ -266,6 +267,18 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 /// Makes closing throw away what the kernel still holds for the peer, which would not take it.
 fn forget_unsent(stream: &TcpStream) {
     if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(%error, "cannot set the options of a connection");
+    }
+}
+
+/// Has the kernel acknowledge what was read without a delay. A client that leaves Nagle's algorithm on
+/// (RFC 896) holds back each second small message until the first one is acknowledged, so that a delay
+/// of ours would be one of its messages, and would split what it sent in one go. Linux forgets the
+/// option, so it is set again after each read.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
+fn acknowledge_at_once(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = stream.set_quickack(true) {
         tracing::debug!(%error, "cannot set the options of a connection");
     }
 }
