@@ -97,7 +97,7 @@ impl Server {
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, engine, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
-        let entrance = Entrance::new(engine, gate, &realtime);
+        let entrance = Entrance::new(engine, gate, chat.clone());
         let service = front::service(&config, entrance, crate::http::router(chat.clone()));
         let control = Control::open(&folder, chat.clone())?;
         let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));

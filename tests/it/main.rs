@@ -5,6 +5,7 @@
 mod harness;
 
 mod bad_events;
+mod bounds;
 mod cli;
 mod config;
 mod events;
