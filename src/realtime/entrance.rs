@@ -136,7 +136,7 @@ impl Entrance {
                 }
             }
             (Some(visit), StatusCode::OK) if opens => return self.list(&visit, answer).await,
-            (Some(visit), _) if takes => visit.took(),
+            (Some(visit), _) if takes => visit.took(answer.size_hint().lower()),
             _ => {}
         }
         answer

@@ -8,7 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 
 use futures_util::task::AtomicWaker;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Transport {
     opened: Instant,
-    stalled: AtomicBool,
+    written: AtomicU64,
     cut: AtomicBool,
     paused: AtomicBool,
     heard: AtomicBool,
@@ -31,7 +31,7 @@ impl Transport {
     pub fn new() -> Self {
         Self {
             opened: Instant::now(),
-            stalled: AtomicBool::new(false),
+            written: AtomicU64::new(0),
             cut: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             heard: AtomicBool::new(false),
@@ -68,9 +68,9 @@ impl Transport {
         !self.paused.load(Ordering::Acquire)
     }
 
-    /// Whether a write is pending now: the peer has not taken what it was sent.
-    pub fn is_stalled(&self) -> bool {
-        self.stalled.load(Ordering::Relaxed)
+    /// How many bytes the kernel has taken for the peer.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// When the connection was accepted.
@@ -106,13 +106,13 @@ impl Transport {
         Ok(())
     }
 
-    pub(crate) fn write_began(&self) {
-        self.stalled.store(true, Ordering::Relaxed);
+    /// Notes that the kernel took so many bytes.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// The pending write went on: the reader may too.
+    /// A pending write went on: the reader may too.
     pub(crate) fn write_ended(&self) {
-        self.stalled.store(false, Ordering::Relaxed);
         self.reader.wake();
     }
 

@@ -10,14 +10,14 @@ use socketioxide::TransportType;
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::Sid;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// A client that goes on after so many refusals for its rate is cut. Each event within its rate makes
 /// up for one of them.
 const REFUSALS_BEFORE_CUT: u32 = 100;
-/// So many bytes may wait for a client that takes nothing; then it is cut.
-const MOST_OWED_BYTES: usize = 4 * 1024 * 1024;
+/// So many bytes may wait for a client that takes less than it is sent; then it is cut.
+const MOST_OWED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One session of the engine.
 pub(super) struct Visit {
@@ -29,8 +29,10 @@ pub(super) struct Visit {
     refusals: AtomicU32,
     /// The TCP connection of its WebSocket, once there is one. It never has another.
     stream: OnceLock<Arc<Transport>>,
-    /// Bytes that were sent since the client was last seen to take any.
-    owed: AtomicUsize,
+    /// Bytes that the client was sent, and those that it has taken, since the beginning or the change
+    /// to a WebSocket. How a packet is packed is not counted.
+    sent: AtomicU64,
+    polled: AtomicU64,
     listed: OnceLock<(Weak<Visits>, Sid)>,
 }
 
@@ -42,7 +44,8 @@ impl Visit {
             replays: chat.replay_rate(),
             refusals: AtomicU32::new(0),
             stream: OnceLock::new(),
-            owed: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+            polled: AtomicU64::new(0),
             listed: OnceLock::new(),
         })
     }
@@ -61,6 +64,7 @@ impl Visit {
     pub fn upgraded(&self, over: &Arc<Transport>) {
         // The engine ends a session whose upgrade fails, so the first one is the only one.
         let _ = self.stream.set(over.clone());
+        self.sent.store(0, Ordering::Relaxed);
     }
 
     /// The TCP connection of its WebSocket; nothing while it polls.
@@ -82,20 +86,21 @@ impl Visit {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// Counts bytes that are sent; says whether too many wait for a client that takes none.
+    /// Counts bytes that are sent; says whether too many wait for the client now.
     pub fn owes(&self, bytes: usize) -> bool {
-        if self.stream().is_some_and(|stream| !stream.is_stalled()) {
-            self.took();
-            return false;
-        }
-        self.owed.fetch_add(bytes, Ordering::Relaxed) + bytes > MOST_OWED_BYTES
+        let taken = match self.stream() {
+            Some(stream) => stream.written(),
+            None => self.polled.load(Ordering::Relaxed),
+        };
+        // What was taken beyond what was counted is how it was packed; it pays for nothing to come.
+        let sent = self.sent.fetch_max(taken, Ordering::Relaxed).max(taken) + bytes as u64;
+        self.sent.store(sent, Ordering::Relaxed);
+        sent - taken > MOST_OWED_BYTES
     }
 
-    /// The client took what there was.
-    pub fn took(&self) {
-        if self.owed.load(Ordering::Relaxed) != 0 {
-            self.owed.store(0, Ordering::Relaxed);
-        }
+    /// The client, which polls, took an answer of so many bytes.
+    pub fn took(&self, bytes: u64) {
+        self.polled.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Ends the session without a word of Socket.IO, so that the client comes back by itself. Its

@@ -1,5 +1,5 @@
 //! The fan-out: tells what was committed, in commit order, and gives each command's reply after that
-//! command's events. It is one task, and the only one that sends.
+//! command's events. It is one task, so what it tells has one order.
 
 mod comings;
 mod send;
