@@ -154,10 +154,7 @@ where
                 }
                 self.spawn(stream, peer, transport, slot);
             }
-            Err(refusal) => {
-                tracing::debug!(%peer, ?refusal, "refused a connection");
-                self.refusals.answer(stream, refusal);
-            }
+            Err(refusal) => self.refusals.answer(stream, peer, refusal),
         }
     }
 

@@ -16,6 +16,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -175,6 +176,13 @@ async fn read_answer(client: &mut TcpStream) -> String {
     answer
 }
 
+/// The error in an answer's body.
+fn error_of(answer: &str) -> Value {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    body["error"].take()
+}
+
 /// Reads until the connection is closed or reset.
 async fn read_to_end(client: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = vec![0; 64 * 1024];
@@ -313,7 +321,8 @@ async fn a_full_server_answers_503_and_the_others_work_on() {
     let (mut refused, answer) = server.get("/").await;
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
     assert!(answer.contains("\r\nRetry-After: 5\r\n"));
-    assert!(answer.contains(r#""code":"overloaded""#));
+    assert!(answer.contains("\r\nx-request-id: "));
+    assert_eq!(error_of(&answer)["code"], "overloaded");
     read_to_end(&mut refused).await;
     assert!(ask(&mut plain, "/").await.ends_with("hello"));
 
@@ -338,7 +347,10 @@ async fn too_many_connections_from_one_address_are_answered_429() {
     let (_, answer) = server.get("/").await;
     assert!(answer.starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
     assert!(answer.contains("\r\nRetry-After: 5\r\n"));
-    assert!(answer.contains(r#""code":"rate_limited""#));
+    assert!(answer.contains("\r\nx-request-id: "));
+    let error = error_of(&answer);
+    assert_eq!(error["code"], "rate_limited");
+    assert_eq!(error["details"], json!({ "retryAfterMs": 5000 }));
     assert!(ask(&mut first, "/").await.ends_with("hello"));
 }
 
