@@ -29,7 +29,7 @@ use super::connections::Slot;
 use super::guard::Guard;
 use super::head_timer::HeadTimer;
 pub use super::limits::ConnectionLimits;
-use super::limits::{GuardLimits, MAX_HEAD_BYTES};
+use super::limits::MAX_HEAD_BYTES;
 use super::refusal::Refusals;
 use crate::realtime::transport::Transport;
 
@@ -159,12 +159,7 @@ where
     }
 
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, transport: Arc<Transport>, slot: Slot) {
-        let limits = GuardLimits {
-            stall_timeout: self.limits.stall_timeout,
-            read_bytes_per_second: self.limits.read_bytes_per_second,
-            read_burst_bytes: self.limits.read_burst_bytes,
-        };
-        let guard = Guard::new(stream, Arc::clone(&transport), limits)
+        let guard = Guard::new(stream, Arc::clone(&transport), self.limits.guard)
             .with_slot(slot)
             .on_stall(forget_unsent)
             .on_read(acknowledge_at_once);

@@ -21,7 +21,6 @@ use crate::store::{OpenError, Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
-use limits::ConnectionLimits;
 use socketioxide::SocketIo;
 use std::io;
 use std::net::SocketAddr;
@@ -102,7 +101,7 @@ impl Server {
         let control = Control::open(&folder, chat.clone())?;
         let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));
         let (stop, stopping) = watch::channel(false);
-        let connections = listener::serve(listener, connection_limits(&config), service, stopping);
+        let connections = listener::serve(listener, (&config.server).into(), service, stopping);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(%address, "listening");
         Ok(Self {
@@ -230,17 +229,6 @@ fn gate_limits(config: &Config) -> GateLimits {
         max_connections_per_address: server.max_connections_per_address as usize,
         max_unauthenticated_per_address: server.max_unauthenticated_per_address as usize,
         exempt_addresses: server.exempt_addresses.clone(),
-    }
-}
-
-fn connection_limits(config: &Config) -> ConnectionLimits {
-    let server = &config.server;
-    ConnectionLimits {
-        max_connections: server.max_connections as usize,
-        max_connections_per_address: server.max_connections_per_address as usize,
-        exempt_addresses: server.exempt_addresses.clone(),
-        trusted_proxies: server.trusted_proxies.clone(),
-        ..ConnectionLimits::default()
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chatd::config::Config;
 use chatd::realtime::transport::Transport;
+use chatd::server::limits::GuardLimits;
 use chatd::server::listener::{ConnectionLimits, Connections, PeerAddress, serve};
 use futures_util::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
@@ -189,12 +191,21 @@ async fn read_to_end(client: &mut (impl AsyncRead + Unpin)) {
     in_time(async { while client.read(&mut bytes).await.is_ok_and(|read| read > 0) {} }).await;
 }
 
+/// What a server allows when nothing else is said.
+fn limits() -> ConnectionLimits {
+    (&Config::default().server).into()
+}
+
 fn short_limits() -> ConnectionLimits {
+    let guard = GuardLimits {
+        stall_timeout: SHORT,
+        ..GuardLimits::default()
+    };
     ConnectionLimits {
         header_timeout: SHORT,
-        stall_timeout: SHORT,
         body_timeout: SHORT,
-        ..ConnectionLimits::default()
+        guard,
+        ..limits()
     }
 }
 
@@ -258,7 +269,7 @@ async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
 
 #[tokio::test]
 async fn too_large_a_head_is_refused() {
-    let server = Server::start(ConnectionLimits::default()).await;
+    let server = Server::start(limits()).await;
     let mut client = server.connect().await;
     // Not a byte more than the server reads: closing with unread bytes would reset the connection.
     let mut head = b"GET / HTTP/1.1\r\nX-Large: ".to_vec();
@@ -281,7 +292,7 @@ async fn a_peer_that_never_reads_is_cut_while_a_response_streams() {
 
 #[tokio::test]
 async fn a_cut_ends_an_upgraded_connection_at_once() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let (mut client, answer) = server.get("/echo").await;
     assert!(answer.starts_with("HTTP/1.1 101 "));
     let (transport, peer) = server.next_request().await;
@@ -298,7 +309,7 @@ async fn a_cut_ends_an_upgraded_connection_at_once() {
 
 #[tokio::test]
 async fn a_cut_ends_a_request_that_waits_for_its_answer() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let mut client = server.connect().await;
     // With a second request behind it hyper does not even watch the socket.
     let requests = "GET /wait HTTP/1.1\r\nHost: chat\r\n\r\n".repeat(2);
@@ -313,7 +324,7 @@ async fn a_cut_ends_a_request_that_waits_for_its_answer() {
 async fn a_full_server_answers_503_and_the_others_work_on() {
     let limits = ConnectionLimits {
         max_connections: 2,
-        ..ConnectionLimits::default()
+        ..limits()
     };
     let mut server = Server::start(limits).await;
     let (mut plain, _) = server.get("/").await;
@@ -340,7 +351,7 @@ async fn too_many_connections_from_one_address_are_answered_429() {
     let limits = ConnectionLimits {
         max_connections_per_address: 1,
         exempt_addresses: Vec::new(),
-        ..ConnectionLimits::default()
+        ..limits()
     };
     let server = Server::start(limits).await;
     let (mut first, _) = server.get("/").await;
@@ -362,7 +373,7 @@ async fn exempt_addresses_and_trusted_proxies_are_not_counted_by_address() {
             max_connections_per_address: 1,
             exempt_addresses,
             trusted_proxies,
-            ..ConnectionLimits::default()
+            ..limits()
         };
         let server = Server::start(limits).await;
         let (_first, _) = server.get("/").await;
@@ -373,7 +384,7 @@ async fn exempt_addresses_and_trusted_proxies_are_not_counted_by_address() {
 
 #[tokio::test]
 async fn stopping_ends_plain_connections_and_leaves_upgraded_ones_to_be_cut() {
-    let server = Server::start(ConnectionLimits::default()).await;
+    let server = Server::start(limits()).await;
     let mut silent = server.connect().await;
     let (mut idle, _) = server.get("/").await;
     let (mut upgraded, _) = server.get("/echo").await;
@@ -392,7 +403,7 @@ async fn stopping_ends_plain_connections_and_leaves_upgraded_ones_to_be_cut() {
 
 #[tokio::test]
 async fn stopping_waits_for_the_request_in_progress() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let mut client = server.connect().await;
     let head = b"POST /body HTTP/1.1\r\nHost: chat\r\nContent-Length: 1\r\n\r\n";
     client.write_all(head).await.unwrap();
