@@ -17,9 +17,27 @@ pub use records::{
 };
 pub use time::Time;
 
+use std::net::{IpAddr, Ipv6Addr};
+
 /// The address of a client: the peer's own or, behind a trusted proxy, the forwarded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientAddress(pub std::net::IpAddr);
+pub struct ClientAddress(pub IpAddr);
+
+/// The part of an IPv6 address that names a network and not an interface in it: 64 bits (RFC 4291,
+/// section 2.5.4).
+const NETWORK_BITS: u128 = !0 << 64;
+
+impl ClientAddress {
+    /// The address to count by: of IPv4 the address, also when it is mapped into IPv6; of IPv6 the
+    /// first one of its network, since a single customer is given all of that.
+    #[must_use]
+    pub fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
+            address @ IpAddr::V4(_) => address,
+        }
+    }
+}
 
 /// Names one request, one event or one internal error in answers and in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
