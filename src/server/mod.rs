@@ -58,7 +58,7 @@ pub enum StartError {
     #[error("cannot use the data folder: {0}")]
     Folder(#[from] io::Error),
     /// The domain.
-    #[error("cannot start: {0}")]
+    #[error("cannot start: {}", why(.0))]
     Chat(#[from] ChatError),
 }
 
@@ -237,7 +237,12 @@ async fn housekeep(chat: Arc<Chat>) {
     loop {
         rounds.tick().await;
         if let Err(error) = chat.housekeeping().await {
-            tracing::warn!(%error, "housekeeping waits for its next round");
+            tracing::warn!(error = why(&error), "housekeeping waits for its next round");
         }
     }
 }
+/// What an error has to say to whoever runs the server: others are not told the causes of faults.
+fn why(error: &ChatError) -> &str {
+    error.cause.as_deref().unwrap_or(&error.message)
+}
+
