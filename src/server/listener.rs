@@ -56,13 +56,14 @@ pub struct PeerAddress(pub SocketAddr);
 /// accepted, and each plain HTTP connection ends after the request it is in. Upgraded connections
 /// go on until their owner ends them.
 ///
-/// It returns at once, with the connections: wait for them, with a deadline, and cut what is left.
+/// It returns at once, with the connections and with what accepts them while it is polled. After a
+/// stop, wait for the connections, with a deadline, and cut what is left.
 pub fn serve<S, B>(
     listener: TcpListener,
     limits: ConnectionLimits,
     service: S,
     stop: watch::Receiver<bool>,
-) -> Connections
+) -> (Connections, impl Future<Output = ()> + Send)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
@@ -92,8 +93,7 @@ where
         stop,
         http,
     };
-    tokio::spawn(server.accept_all(listener));
-    connections
+    (connections, server.accept_all(listener))
 }
 
 struct Server<S> {

@@ -4,6 +4,7 @@ pub mod address;
 pub mod connections;
 pub mod control;
 pub mod data_folder;
+pub mod descriptors;
 mod front;
 pub mod guard;
 mod head_timer;
@@ -12,6 +13,7 @@ pub mod listener;
 mod origin;
 mod read_budget;
 mod refusal;
+pub mod vital;
 
 use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
@@ -30,9 +32,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use vital::{Lost, Vital};
 
-/// A stop takes so long at most, whatever the clients do.
-const STOP_TIME: Duration = Duration::from_secs(9);
+/// A stop takes so long at most, whatever the clients do. It is a little less than the 10 s that are
+/// promised, since the process has to end after it.
+pub const STOP_TIME: Duration = Duration::from_secs(8);
 /// Of that, clients have so long to take what the engine holds for them; then they are cut.
 const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
@@ -71,7 +75,7 @@ pub struct Server {
     io: SocketIo,
     connections: Connections,
     stop: watch::Sender<bool>,
-    fanout: JoinHandle<()>,
+    vital: Vital,
     housekeeping: JoinHandle<()>,
     control: Control,
     /// Last, so that the folder stays locked until everything else is gone.
@@ -99,9 +103,12 @@ impl Server {
         let entrance = Entrance::new(engine, gate, chat.clone());
         let service = front::service(&config, entrance, crate::http::router(chat.clone()));
         let control = Control::open(&folder, chat.clone())?;
-        let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));
         let (stop, stopping) = watch::channel(false);
-        let connections = listener::serve(listener, (&config.server).into(), service, stopping);
+        let limits = (&config.server).into();
+        let (connections, accepting) = listener::serve(listener, limits, service, stopping);
+        let mut vital = Vital::default();
+        vital.spawn("the fan-out", run_fanout(chat.clone(), outbox, signals));
+        vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(%address, "listening");
         Ok(Self {
@@ -112,7 +119,7 @@ impl Server {
             io,
             connections,
             stop,
-            fanout,
+            vital,
             housekeeping,
             control,
             _folder: folder,
@@ -129,17 +136,32 @@ impl Server {
         &self.chat
     }
 
-    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
-    /// go of the clients, who come back to the next process by themselves.
+    /// Resolves when the server can serve nobody any more though nobody stopped it, and says why. It
+    /// is to be stopped then.
+    pub async fn lost(&mut self) -> Lost {
+        self.vital.lost().await
+    }
+
+    /// Stops within [`STOP_TIME`].
     pub async fn stop(self) {
-        let deadline = Instant::now() + STOP_TIME;
+        self.stop_by(Instant::now() + STOP_TIME).await;
+    }
+
+    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
+    /// go of the clients, who come back to the next process by themselves. No step goes on after the
+    /// deadline.
+    pub async fn stop_by(mut self, deadline: Instant) {
         self.stop.send_replace(true);
         self.realtime.stop_admitting();
         self.housekeeping.abort();
-        self.control.close().await;
+        self.control.close(deadline).await;
         // The writer finishes its queue, then the outbox ends, then the fan-out.
-        let _ = timeout_at(deadline, self.store.close()).await;
-        let _ = timeout_at(deadline, self.fanout).await;
+        if timeout_at(deadline, self.store.close()).await.is_err() {
+            tracing::warn!(
+                "the disk is too slow: some of what was accepted is not done, and was not acknowledged"
+            );
+        }
+        let _ = timeout_at(deadline, self.vital.ended()).await;
         let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
         let _ = timeout_at(patience, self.io.close()).await;
         let _ = timeout_at(patience, self.connections.wait_idle()).await;
@@ -232,6 +254,11 @@ fn gate_limits(config: &Config) -> GateLimits {
     }
 }
 
+/// What an error has to say to whoever runs the server: others are not told the causes of faults.
+fn why(error: &ChatError) -> &str {
+    error.cause.as_deref().unwrap_or(&error.message)
+}
+
 async fn housekeep(chat: Arc<Chat>) {
     let mut rounds = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -241,8 +268,3 @@ async fn housekeep(chat: Arc<Chat>) {
         }
     }
 }
-/// What an error has to say to whoever runs the server: others are not told the causes of faults.
-fn why(error: &ChatError) -> &str {
-    error.cause.as_deref().unwrap_or(&error.message)
-}
-

@@ -70,7 +70,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (tell, told) = mpsc::unbounded_channel();
         let service = tower::service_fn(move |request| handle(request, tell.clone()));
-        let connections = serve(listener, limits, service, stopped);
+        let (connections, accepting) = serve(listener, limits, service, stopped);
+        tokio::spawn(accepting);
         Self {
             address,
             connections,

@@ -32,3 +32,4 @@ mod tidy;
 mod tokens;
 mod told;
 mod typing;
+mod vital;

@@ -1,10 +1,15 @@
 //! `chatd serve`: how it starts, what it says, how it stops.
 
-use super::{Running, STOP, place};
+use super::{LOOK, Running, START, STOP, place};
+use chatd::server::data_folder::DataFolder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::write;
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// What waits for nobody takes less than this, and less than a folder is waited for.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn it_says_where_to_go() {
@@ -46,6 +51,35 @@ fn both_signals_stop_it_with_success() {
         assert_eq!(next.me(&token), 200);
         next.stop();
     }
+}
+
+/// Waits until a process takes SIGTERM by itself (`proc_pid_status(5)`: a bit a signal).
+#[cfg(target_os = "linux")]
+fn wait_until_it_takes_signals(server: &Running) {
+    let status = format!("/proc/{}/status", server.child.id());
+    let deadline = Instant::now() + START;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+        if caught >> (Signal::TERM.as_raw() - 1) & 1 == 1 {
+            return;
+        }
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_waits_for_its_folder_stops_at_once() {
+    let place = place();
+    let _held = DataFolder::open(&place.data).unwrap();
+    let mut server = place.start(place.command(["serve", "--listen", "127.0.0.1:0"]));
+    wait_until_it_takes_signals(&server);
+    server.signal(Signal::TERM);
+    let status = server.ended_within(AT_ONCE);
+    assert_eq!(status.code(), Some(0), "{}", server.log());
 }
 
 #[test]
