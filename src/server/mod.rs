@@ -110,7 +110,12 @@ impl Server {
         vital.spawn("the fan-out", run_fanout(chat.clone(), outbox, signals));
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
-        tracing::info!(%address, "listening");
+        tracing::info!(
+            %address,
+            folder = %folder.path().display(),
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
         Ok(Self {
             address,
             chat,
@@ -125,6 +130,12 @@ impl Server {
             _folder: folder,
         })
     }
+        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
+            tracing::warn!(
+                "set server.public_url to the address that people use: links of invites would begin \
+                 with http://{address}, which leads nowhere"
+            );
+        }
 
     /// The address that is really listened on.
     pub fn address(&self) -> SocketAddr {
