@@ -1,4 +1,7 @@
 //! `chatd serve`: the server, until it is told to stop.
+//!
+//! Why it does not start is written by `main`, for people, and only in JSON is it in the log as well:
+//! whoever collects that reads nothing else.
 
 use super::door::take_from_commands;
 use super::{Exit, Failure, Places, block_on_until, log};
@@ -48,9 +51,11 @@ impl Serve {
         let config = match places.load(self.listen, self.log_format) {
             Ok(loaded) => loaded.config,
             Err(error) => {
-                // Whoever collects logs hears of it too; there is no configuration to ask how.
+                // There is no configuration to ask how the log is to look.
                 log::start(LogLevel::default(), format);
-                tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                if format == LogFormat::Json {
+                    tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                }
                 return Err(error.into());
             }
         };
@@ -68,7 +73,8 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
             return (Err(Failure::failed(text)), None);
         }
     };
-    descriptors::raise(config.server.max_connections);
+    descriptors::raise();
+    let format = config.log.format;
     let started = tokio::select! {
         biased;
         // The sender lives until the first signal.
@@ -80,7 +86,12 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
     };
     let mut server = match started {
         Ok(server) => server,
-        Err(failure) => return (Err(failure), None),
+        Err(failure) => {
+            if format == LogFormat::Json {
+                tracing::error!(%failure, "the server does not start");
+            }
+            return (Err(failure), None);
+        }
     };
     let ended = tokio::select! {
         _ = &mut stop => {
@@ -88,7 +99,7 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
             Ok(())
         }
         lost = server.lost() => {
-            tracing::error!(%lost, "stopping, since nobody can be served any more");
+            tracing::error!(%lost, "nobody can be served any more; stopping");
             Err(Failure::failed(format!("nobody can be served any more: {lost}; start it again")))
         }
     };
@@ -101,9 +112,11 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
 async fn start(config: Config) -> Result<Server, Failure> {
     let folder = take_from_commands(&config.data.dir).await?;
     let path = folder.path().to_owned();
+    let connections = config.server.max_connections;
     let server = Server::start(Arc::new(config), folder, Clock::default())
         .await
         .map_err(Failure::failed)?;
+    descriptors::warn_if_few(connections);
     announce(server.address(), &path);
     Ok(server)
 }

@@ -92,7 +92,7 @@ fn hint(error: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "; name a folder, not a file, with --data-dir"
         }
-        _ => "",
+        _ => "; name another with --data-dir",
     }
 }
 

@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const RESERVED_FILES: u64 = 512;
 
 /// Takes all the open files that the system grants, since the soft limit is often 1,024 for the sake
-/// of programs of long ago; and warns when they are too few for `connections`.
-pub fn raise(connections: u32) {
+/// of programs of long ago.
+pub fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = Rlimit {
         current: maximum,
@@ -19,6 +19,10 @@ pub fn raise(connections: u32) {
     {
         tracing::debug!(%error, "the limit of open files could not be raised");
     }
+}
+
+/// Warns when the open files that this process may have are too few for so many connections.
+pub fn warn_if_few(connections: u32) {
     let needed = u64::from(connections) + RESERVED_FILES;
     // None is no limit.
     if let Some(limit) = getrlimit(Resource::Nofile).current

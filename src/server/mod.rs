@@ -19,13 +19,14 @@ use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
 use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
-use crate::store::{OpenError, Outbox, Store};
+use crate::store::{Error as StoreError, OpenError, Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
 use socketioxide::SocketIo;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -46,9 +47,7 @@ const HOUSEKEEPING: Duration = Duration::from_mins(1);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {error}; stop what uses it, or choose another with --listen"
-    )]
+    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error))]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -56,14 +55,44 @@ pub enum StartError {
         error: io::Error,
     },
     /// The database.
-    #[error(transparent)]
-    Store(#[from] OpenError),
+    #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
+    Store {
+        /// Its file.
+        database: PathBuf,
+        /// What is wrong with it.
+        error: OpenError,
+    },
     /// A file of the data folder.
     #[error("cannot use the data folder: {0}")]
     Folder(#[from] io::Error),
     /// The domain.
     #[error("cannot start: {}", why(.0))]
     Chat(#[from] ChatError),
+}
+
+fn listen_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "stop what uses it, or choose another with --listen",
+        io::ErrorKind::AddrNotAvailable => {
+            "it is no address of this machine, so choose another with --listen, such as 0.0.0.0 for all of them"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "choose a port from 1024 on with --listen, or allow this one: in systemd's unit by \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE"
+        }
+        _ => "choose another with --listen",
+    }
+}
+
+fn database_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Database(StoreError::Full) => "; make room on its disk",
+        OpenError::Database(_) => {
+            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
+        }
+        // These say by themselves what to do.
+        _ => "",
+    }
 }
 
 /// A running server.
@@ -96,6 +125,12 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
         let address = listener.local_addr().map_err(in_use)?;
+        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
+            tracing::warn!(
+                "set server.public_url to the address that people use: links of invites would begin \
+                 with http://{address}, which leads nowhere"
+            );
+        }
         let config = with_public_url(config, address);
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, engine, io, signals) = Realtime::new(chat.clone());
@@ -130,12 +165,6 @@ impl Server {
             _folder: folder,
         })
     }
-        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
-            tracing::warn!(
-                "set server.public_url to the address that people use: links of invites would begin \
-                 with http://{address}, which leads nowhere"
-            );
-        }
 
     /// The address that is really listened on.
     pub fn address(&self) -> SocketAddr {
@@ -229,7 +258,8 @@ async fn open(
     let secret = folder.secret()?;
     let (database, config) = (folder.database(), config.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, outbox) = Store::open(&database, Box::new(disk_failed))?;
+        let (store, outbox) = Store::open(&database, Box::new(disk_failed))
+            .map_err(|error| StartError::Store { database, error })?;
         let chat = Chat::new(store.clone(), config, clock, &secret)?;
         Ok((store, outbox, Arc::new(chat)))
     });

@@ -88,8 +88,60 @@ fn an_address_in_use_is_a_failure_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let refused = place.run(&format!("serve --listen {address}"));
-    refused.ended(1, &[&address]);
+    refused.ended(1, &[&address, "stop what uses it", "--listen"]);
     assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn an_address_of_another_machine_is_a_failure_that_says_so() {
+    let refused = place().run("serve --listen 192.0.2.1:5000");
+    refused.ended(1, &["192.0.2.1:5000", "no address of this machine"]);
+}
+
+#[test]
+fn a_failure_is_told_once_to_people_and_also_to_collectors_in_their_own_form() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for args in [format!("--listen {address}"), "--listen nowhere".to_owned()] {
+        for format in ["pretty", "compact", "json"] {
+            let refused = place.run(&format!("serve {args} --log-format {format}"));
+            let mut lines = refused.stderr.lines();
+            if format == "json" {
+                let line: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+                assert_eq!(line["level"], "ERROR", "{line}");
+                assert!(line.to_string().contains("--listen"), "{line}");
+            }
+            let line = lines.next().unwrap();
+            assert!(line.starts_with("chatd: "), "{line}");
+            assert_eq!(lines.next(), None, "{}", refused.stderr);
+        }
+    }
+}
+
+#[test]
+fn links_that_would_lead_nowhere_are_warned_of() {
+    for (public_url, is_told) in [("", true), ("https://chat.example.org", false)] {
+        let place = place();
+        let mut command = place.command(["serve", "--listen", "0.0.0.0:0"]);
+        command.env("CHATD_SERVER__PUBLIC_URL", public_url);
+        let mut server = place.start(command);
+        server.wait_until_ready();
+        let log = server.log();
+        assert_eq!(log.contains("WARN set server.public_url"), is_told, "{log}");
+        server.stop();
+    }
+}
+
+#[test]
+fn the_log_says_what_runs_and_on_which_data() {
+    let place = place();
+    let server = place.serve();
+    let folder = place.data.canonicalize().unwrap();
+    let address = server.address.to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    server.logged(&["listening", &address, version, folder.to_str().unwrap()]);
+    server.stop();
 }
 
 #[test]
