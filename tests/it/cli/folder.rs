@@ -2,7 +2,7 @@
 
 use super::{Place, mode, place};
 use rustix::process::Signal;
-use std::fs::{Permissions, create_dir, write};
+use std::fs::{Permissions, create_dir, create_dir_all, write};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -130,6 +130,14 @@ fn a_secret_that_is_too_short_is_refused() {
     );
     write(place.data.join("jwt.secret"), [7; 64]).unwrap();
     place.serve().stop();
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_named_with_the_way_out() {
+    let place = place();
+    create_dir_all(place.data.join("jwt.secret")).unwrap();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(1, &["jwt.secret", "--data-dir"]);
 }
 
 #[test]
