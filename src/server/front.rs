@@ -25,6 +25,12 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::Cors;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The official client's files, which stand among the engine's paths and are not the engine's.
+const CLIENT: [&str; 3] = [
+    "/socket.io/socket.io.js",
+    "/socket.io/socket.io.min.js",
+    "/socket.io/socket.io.esm.min.js",
+];
 
 /// The whole server as a service.
 pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Front {
@@ -138,4 +144,5 @@ fn wrong_origin() -> Response<Body> {
 fn is_for_engine(path: &str) -> bool {
     path.strip_prefix(entrance::PATH)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && !CLIENT.contains(&path)
 }

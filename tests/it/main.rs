@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod assets;
 mod bad_events;
 mod bounds;
 mod cli;

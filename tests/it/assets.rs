@@ -1,0 +1,155 @@
+//! The web UI's files, as a browser gets them.
+#![cfg(feature = "ui")]
+
+use super::harness::{App, Person};
+use reqwest::{Method, Response};
+
+const CLIENT: [&str; 3] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"];
+
+async fn get(app: &App, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = app.http.get(format!("{}{path}", app.url()));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    let value = response.headers().get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+/// The hashed files that the index page names; none if the UI was not built on this machine.
+async fn hashed(app: &App) -> Vec<String> {
+    let page = get(app, "/", &[]).await.text().await.unwrap();
+    let parts = page.split('"');
+    parts
+        .filter(|part| part.starts_with("/assets/"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn the_index_page_is_fresh_and_may_load_from_this_server_only() {
+    let app = App::start().await;
+    for path in ["/", "/r/5", "/invite/abc", "/assetsx", "/index.html"] {
+        let page = get(&app, path, &[]).await;
+        assert_eq!(page.status(), 200, "{path}");
+        assert_eq!(header(&page, "cache-control"), "no-cache");
+        assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+        assert_eq!(header(&page, "x-content-type-options"), "nosniff");
+        let policy = header(&page, "content-security-policy");
+        assert!(policy.starts_with("default-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let text = page.text().await.unwrap();
+        assert!(text.contains("<title>chatd</title>"), "{path}: {text}");
+        assert!(!text.contains("<style") && !text.contains("{{"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn hashed_files_are_kept_for_good_and_unknown_ones_are_not_found() {
+    let app = App::start().await;
+    for path in hashed(&app).await {
+        let file = get(&app, &path, &[]).await;
+        assert_eq!(file.status(), 200, "{path}");
+        assert_eq!(
+            header(&file, "cache-control"),
+            "public, max-age=31536000, immutable"
+        );
+        let kind = if path.rsplit('.').next() == Some("css") {
+            "text/css"
+        } else {
+            "text/javascript"
+        };
+        assert!(header(&file, "content-type").starts_with(kind), "{path}");
+        let packed = get(&app, &format!("{path}.gz"), &[]).await;
+        assert_eq!(packed.status(), 404, "{path}.gz");
+    }
+    for path in ["/assets/", "/assets/old-1234.js"] {
+        let answer = get(&app, path, &[]).await;
+        assert_eq!(
+            Person::answer(answer).await.expect(404)["error"]["code"],
+            "not_found"
+        );
+    }
+}
+
+#[tokio::test]
+async fn files_are_compressed_for_those_who_take_it() {
+    let app = App::start().await;
+    let mut paths = hashed(&app).await;
+    if !paths.is_empty() {
+        paths.push("/".to_owned());
+        paths.push("/socket.io/socket.io.js".to_owned());
+    }
+    for path in paths {
+        let plain = get(&app, &path, &[]).await;
+        assert_eq!(header(&plain, "content-encoding"), "");
+        assert_eq!(header(&plain, "vary"), "accept-encoding");
+        let size = plain.bytes().await.unwrap().len();
+        for (accepts, encoding) in [
+            ("gzip, deflate, br, zstd", "br"),
+            ("gzip", "gzip"),
+            ("GZIP;q=0.5", "gzip"),
+            ("*", "br"),
+            ("br;q=0, *", "gzip"),
+            ("br;q=0, gzip;q=0.0", ""),
+            ("identity", ""),
+        ] {
+            let file = get(&app, &path, &[("accept-encoding", accepts)]).await;
+            assert_eq!(header(&file, "content-encoding"), encoding, "{accepts}");
+            assert_eq!(header(&file, "vary"), "accept-encoding");
+            let packed = file.bytes().await.unwrap().len();
+            assert_eq!(packed < size, !encoding.is_empty(), "{path}: {packed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_hash_is_asked_for_by_its_tag() {
+    let app = App::start().await;
+    for path in ["/", "/icon.svg"] {
+        let first = get(&app, path, &[]).await;
+        let tag = header(&first, "etag").to_owned();
+        assert!(tag.starts_with('"') && tag.len() > 20, "{path}: {tag:?}");
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let again = get(&app, path, &[("if-none-match", &known)]).await;
+            assert_eq!(again.status(), 304, "{path} {known}");
+            assert_eq!(header(&again, "etag"), tag);
+            assert_eq!(again.bytes().await.unwrap().len(), 0);
+        }
+        let other = get(&app, path, &[("if-none-match", "\"x\"")]).await;
+        assert_eq!(other.status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_official_client_is_served_ahead_of_the_engine() {
+    let app = App::start().await;
+    if hashed(&app).await.is_empty() {
+        return;
+    }
+    for name in CLIENT {
+        let path = format!("/socket.io/{name}");
+        let file = get(&app, &path, &[]).await;
+        assert_eq!(file.status(), 200, "{path}");
+        assert!(header(&file, "content-type").starts_with("text/javascript"));
+        assert!(header(&file, "etag").starts_with('"'));
+        assert!(
+            file.text()
+                .await
+                .unwrap()
+                .starts_with("/*!\n * Socket.IO v4.")
+        );
+    }
+    // Whatever else is there belongs to the engine, which knows no such requests.
+    assert_eq!(get(&app, "/socket.io/other.js", &[]).await.status(), 400);
+    let post = app.stranger();
+    let refused = post.send(
+        Method::POST,
+        "/socket.io/socket.io.js",
+        serde_json::Value::Null,
+    );
+    assert_eq!(refused.await.headers["allow"], "GET,HEAD");
+}
