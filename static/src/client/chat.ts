@@ -1,0 +1,198 @@
+/** All of a signed-in person's chat: the connection, and what it keeps up to date. */
+import { Api, ApiError } from "./api";
+import { Members } from "./members";
+import { Observable } from "./observable";
+import { Outbox } from "./outbox";
+import { Rooms } from "./rooms";
+import { Connection } from "./socket";
+import { Timeline } from "./timeline";
+import type { Message, Passage, RoomJoined, ServerEvents } from "./types";
+import { Typing } from "./typing";
+
+/** So many rooms are opened at the same time after the connection came. */
+const JOINS_AT_ONCE = 8;
+const JOIN_RETRY_MS = 1_000;
+
+export class Chat {
+  readonly api: Api;
+  readonly userId: string;
+  readonly connection: Connection;
+  readonly rooms: Rooms;
+  readonly outbox: Outbox;
+  readonly typing: Typing;
+  /** Why the rooms could not be loaded. */
+  readonly trouble = new Observable<ApiError | null>(null);
+  /** Called with each new message as it comes, by whomever. */
+  onMessage: (message: Message) => void = () => {};
+  readonly #timelines = new Map<string, Timeline>();
+  readonly #members = new Map<string, Members>();
+
+  constructor(base: string, api: Api, token: () => string | undefined, userId: string, onEnded: () => void) {
+    this.api = api;
+    this.userId = userId;
+    this.connection = new Connection(base, token);
+    this.connection.onEnded = onEnded;
+    this.rooms = new Rooms(api);
+    this.outbox = new Outbox(this.connection, userId);
+    this.typing = new Typing(this.connection);
+    this.outbox.onSent = (message) => this.#accept(message);
+    this.rooms.onAdded = (roomId) => void this.#added(roomId);
+    this.rooms.onRemoved = (roomId) => {
+      this.#timelines.delete(roomId);
+      this.#members.delete(roomId);
+    };
+    this.#listen();
+    this.connection.state.watch(({ status }) => {
+      if (status === "online") void this.#online();
+      else this.typing.forget();
+    });
+    this.connection.open();
+  }
+
+  close(): void {
+    this.connection.close();
+    this.typing.forget();
+  }
+
+  /** A room's messages; they are loaded when they are first asked for. */
+  timeline(roomId: string): Timeline {
+    return kept(this.#timelines, roomId, () => {
+      const timeline = new Timeline(this.api, roomId);
+      void timeline.load();
+      return timeline;
+    });
+  }
+
+  members(roomId: string): Members {
+    return kept(this.#members, roomId, () => {
+      const members = new Members(this.api, roomId);
+      void members.load();
+      return members;
+    });
+  }
+
+  /** Says that one has read a room up to `seq`. */
+  read(roomId: string, seq: number): void {
+    if (this.rooms.read(roomId, seq)) this.connection.tell("message_read", { roomId, seq });
+  }
+
+  /** Changes a message and shows the change. */
+  async edit({ roomId, id }: Message, content: string): Promise<void> {
+    this.#update(await this.api.editMessage(roomId, id, content));
+  }
+
+  async delete({ roomId, id }: Message): Promise<void> {
+    this.#update(await this.api.deleteMessage(roomId, id));
+  }
+
+  /** Loads what is shown, after a connection is there; also to be called after `trouble`. */
+  async #online(): Promise<void> {
+    try {
+      await this.rooms.load();
+      this.trouble.set(null);
+    } catch (error) {
+      this.trouble.set(error instanceof ApiError ? error : null);
+      if (this.connection.events.connected) setTimeout(() => void this.#online(), JOIN_RETRY_MS);
+      return;
+    }
+    const waiting = (this.rooms.list.value ?? []).map((room) => room.id);
+    // The rooms that are on the screen come first.
+    waiting.sort((one, other) => Number(this.#timelines.has(one)) - Number(this.#timelines.has(other)));
+    const join = async () => {
+      for (let roomId = waiting.pop(); roomId; roomId = waiting.pop()) await this.#join(roomId);
+    };
+    await Promise.all(Array.from({ length: JOINS_AT_ONCE }, join));
+    this.outbox.flush();
+    for (const members of this.#members.values()) void members.load();
+  }
+
+  /** Has the room's events sent from now on, and what was missed before. */
+  async #join(roomId: string): Promise<void> {
+    const timeline = this.#timelines.get(roomId);
+    const since = timeline?.lastSeq;
+    try {
+      const joined = await this.connection.ask<RoomJoined>("join_room", { roomId, quiet: true, since });
+      this.rooms.reach(roomId, joined.lastSeq, joined.readSeq);
+      // What was read while there was no connection.
+      const seq = this.rooms.get(roomId)?.readSeq ?? 0;
+      if (seq > joined.readSeq) this.connection.tell("message_read", { roomId, seq });
+      if (timeline && since === undefined) await timeline.load();
+      await timeline?.reach(joined.lastSeq);
+      if (since !== undefined) void timeline?.refresh();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === "not_found" || error.code === "not_a_member") return this.rooms.remove(roomId);
+      if (!this.connection.events.connected) return;
+      await new Promise((done) => setTimeout(done, error.details.retryAfterMs ?? JOIN_RETRY_MS));
+      await this.#join(roomId);
+    }
+  }
+
+  async #added(roomId: string): Promise<void> {
+    await this.#join(roomId);
+    // What was said there before is not in the event.
+    await this.rooms.load().catch(() => {});
+  }
+
+  #accept(message: Message): void {
+    const isNew = message.seq > (this.rooms.get(message.roomId)?.lastMessage?.seq ?? 0);
+    this.rooms.accept(message);
+    this.#timelines.get(message.roomId)?.accept(message);
+    this.outbox.confirm(message);
+    this.typing.hear({ ...message, isTyping: false });
+    if (isNew) this.onMessage(message);
+  }
+
+  #update(message: Message): void {
+    this.rooms.update(message);
+    this.#timelines.get(message.roomId)?.update(message);
+  }
+
+  #left({ roomId, userId, type }: Passage): void {
+    if (type !== "permanent") return;
+    if (userId === this.userId) return this.rooms.remove(roomId);
+    this.rooms.count(roomId, -1);
+    this.#members.get(roomId)?.remove(userId);
+  }
+
+  #came({ roomId, type }: Passage): void {
+    if (type !== "permanent") return;
+    this.rooms.count(roomId, 1);
+    void this.#members.get(roomId)?.load();
+  }
+
+  #listen(): void {
+    const handlers: ServerEvents = {
+      receive_message: (message) => this.#accept(message),
+      message_updated: (message) => this.#update(message),
+      user_joined: (passage) => this.#came(passage),
+      user_left: (passage) => this.#left(passage),
+      user_typing: (typing) => this.typing.hear(typing),
+      user_status: ({ userId, status }) => {
+        for (const members of this.#members.values()) members.change(userId, { isOnline: status === "online" });
+      },
+      messages_read: ({ roomId, userId, seq }) => {
+        if (userId === this.userId) this.rooms.read(roomId, seq);
+        this.#members.get(roomId)?.change(userId, { readSeq: seq });
+      },
+      member_updated: ({ roomId, userId, role }) => {
+        this.#members.get(roomId)?.change(userId, { role });
+        const room = this.rooms.get(roomId);
+        if (room && userId === this.userId) this.rooms.put({ ...room, role });
+      },
+      // The room is told the same to all members: what one is in it does not come from there.
+      room_updated: (room) => this.rooms.put({ ...room, role: this.rooms.get(room.id)?.role ?? "member" }),
+      room_deleted: ({ roomId }) => this.rooms.remove(roomId),
+      room_added: (room) => this.rooms.put(room),
+    };
+    for (const [event, handler] of Object.entries(handlers)) {
+      this.connection.events.on(event as keyof ServerEvents, handler);
+    }
+  }
+}
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}

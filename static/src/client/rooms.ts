@@ -1,0 +1,101 @@
+/** One's own rooms: what is newest in each, and what is unread. */
+import type { Api } from "./api";
+import { Observable } from "./observable";
+import type { Message, Room, RoomSummary } from "./types";
+
+export class Rooms {
+  /** The room with the newest message first; nothing until they are loaded. */
+  readonly list = new Observable<readonly RoomSummary[] | null>(null);
+  /** Called when a room comes into the list that was not there. */
+  onAdded: (roomId: string) => void = () => {};
+  /** Called when a room has gone. */
+  onRemoved: (roomId: string) => void = () => {};
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  async load(): Promise<void> {
+    const before = this.list.value ?? [];
+    const rooms = await this.#api.myRooms();
+    this.#set(rooms.map((room) => newer(room, this.get(room.id))));
+    for (const { id } of before) if (!this.get(id)) this.onRemoved(id);
+  }
+
+  get(roomId: string): RoomSummary | undefined {
+    return this.list.value?.find((room) => room.id === roomId);
+  }
+
+  /** Takes a room that one has become a member of, or what has changed about one. */
+  put(room: Room): void {
+    const known = this.get(room.id);
+    if (known) return this.#change(room.id, room);
+    this.#set([...(this.list.value ?? []), { ...room, lastSeq: 0, readSeq: 0, unread: 0, lastMessage: null }]);
+    this.onAdded(room.id);
+  }
+
+  remove(roomId: string): void {
+    if (!this.get(roomId)) return;
+    this.#set((this.list.value ?? []).filter((room) => room.id !== roomId));
+    this.onRemoved(roomId);
+  }
+
+  /** What the server says of a room when its events begin. */
+  reach(roomId: string, lastSeq: number, readSeq: number): void {
+    const room = this.get(roomId);
+    if (!room) return;
+    this.#change(roomId, { lastSeq: Math.max(lastSeq, room.lastSeq), readSeq: Math.max(readSeq, room.readSeq) });
+  }
+
+  accept(message: Message): void {
+    const room = this.get(message.roomId);
+    if (!room) return;
+    if (message.seq >= (room.lastMessage?.seq ?? 0)) {
+      this.#change(room.id, { lastMessage: message, lastSeq: Math.max(message.seq, room.lastSeq) });
+    }
+  }
+
+  /** A message was edited or deleted. */
+  update(message: Message): void {
+    if (this.get(message.roomId)?.lastMessage?.id === message.id) this.#change(message.roomId, { lastMessage: message });
+  }
+
+  /** One has read up to `seq`; says whether that is news. */
+  read(roomId: string, seq: number): boolean {
+    const room = this.get(roomId);
+    if (!room || seq <= room.readSeq) return false;
+    this.#change(roomId, { readSeq: seq });
+    return true;
+  }
+
+  count(roomId: string, by: number): void {
+    const room = this.get(roomId);
+    if (room) this.#change(roomId, { memberCount: room.memberCount + by });
+  }
+
+  #change(roomId: string, change: Partial<RoomSummary>): void {
+    const rooms = this.list.value ?? [];
+    this.#set(rooms.map((room) => (room.id === roomId ? { ...room, ...change } : room)));
+  }
+
+  #set(rooms: RoomSummary[]): void {
+    const counted = rooms.map((room) => {
+      const unread = Math.max(0, room.lastSeq - room.readSeq);
+      return room.unread === unread ? room : { ...room, unread };
+    });
+    this.list.set(counted.sort((one, other) => activity(other).localeCompare(activity(one))));
+  }
+}
+
+/** A room as it was loaded, unless events that came meanwhile know more. */
+function newer(room: RoomSummary, known: RoomSummary | undefined): RoomSummary {
+  if (!known) return room;
+  const lastMessage = (known.lastMessage?.seq ?? 0) > (room.lastMessage?.seq ?? 0) ? known.lastMessage : room.lastMessage;
+  const [lastSeq, readSeq] = [Math.max(known.lastSeq, room.lastSeq), Math.max(known.readSeq, room.readSeq)];
+  return { ...room, lastMessage, lastSeq, readSeq };
+}
+
+function activity(room: RoomSummary): string {
+  return room.lastMessage?.createdAt ?? room.createdAt;
+}

@@ -1,0 +1,137 @@
+/** One room's messages, in order and without a gap, and the history before them. */
+import { type Api, PAGE } from "./api";
+import { Observable } from "./observable";
+import type { Message } from "./types";
+
+const FIRST_PAGE = 60;
+/** Of a longer absence only the newest page is shown, and the rest is history. */
+const LONGEST_GAP = 1_000;
+
+export interface TimelineState {
+  /** Oldest first; their `seq` grows by one. */
+  messages: readonly Message[];
+  status: "loading" | "ready" | "failed";
+  hasBefore: boolean;
+  loadingBefore: boolean;
+}
+
+export class Timeline {
+  readonly state = new Observable<TimelineState>({
+    messages: [],
+    status: "loading",
+    hasBefore: false,
+    loadingBefore: false,
+  });
+  readonly #api: Api;
+  readonly #roomId: string;
+  /** Came before those in between. */
+  #early: Message[] = [];
+  #filling = false;
+
+  constructor(api: Api, roomId: string) {
+    this.#api = api;
+    this.#roomId = roomId;
+  }
+
+  /** The newest number that is known with everything before it. */
+  get lastSeq(): number | undefined {
+    const { messages, status } = this.state.value;
+    return status === "ready" ? (messages.at(-1)?.seq ?? 0) : undefined;
+  }
+
+  /** Loads the newest messages. */
+  async load(): Promise<void> {
+    try {
+      const page = await this.#api.history(this.#roomId, { limit: FIRST_PAGE });
+      this.state.patch({ messages: page.messages, hasBefore: page.hasBefore, status: "ready" });
+      this.#settle();
+    } catch {
+      if (this.state.value.status === "loading") this.state.patch({ status: "failed" });
+    }
+  }
+
+  /** Loads the page before the oldest message. */
+  async loadBefore(): Promise<void> {
+    const { messages, hasBefore, loadingBefore } = this.state.value;
+    const first = messages[0];
+    if (!first || !hasBefore || loadingBefore) return;
+    this.state.patch({ loadingBefore: true });
+    try {
+      const page = await this.#api.history(this.#roomId, { before: first.seq, limit: FIRST_PAGE });
+      const now = this.state.value.messages;
+      if (now[0]?.seq !== first.seq) return;
+      this.state.patch({ messages: [...page.messages, ...now], hasBefore: page.hasBefore });
+    } catch {
+      // It is asked for again at the next scroll.
+    } finally {
+      this.state.patch({ loadingBefore: false });
+    }
+  }
+
+  /** Takes a message that came live or by replay. */
+  accept(message: Message): void {
+    const last = this.lastSeq;
+    if (last !== undefined && message.seq <= last) return this.update(message);
+    this.#early.push(message);
+    if (last !== undefined) this.#settle();
+  }
+
+  /** Takes another version of a message that may be here. */
+  update(message: Message): void {
+    const { messages } = this.state.value;
+    const index = message.seq - (messages[0]?.seq ?? Infinity);
+    if (messages[index]?.id === message.id) this.state.patch({ messages: messages.with(index, message) });
+  }
+
+  /** Sees to it that everything up to `seq` is here. */
+  async reach(seq: number): Promise<void> {
+    const last = this.lastSeq;
+    if (last === undefined || this.#filling || seq <= last) return;
+    this.#filling = true;
+    try {
+      if (seq - last > LONGEST_GAP) await this.load();
+      else await this.#fill(last);
+    } catch {
+      // The next message or connection shows the gap again.
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  /** Looks for what was changed in the newest messages while nobody told it. */
+  async refresh(): Promise<void> {
+    const page = await this.#api.history(this.#roomId, { limit: FIRST_PAGE }).catch(() => undefined);
+    for (const message of page?.messages ?? []) this.accept(message);
+  }
+
+  async #fill(after: number): Promise<void> {
+    for (let more = true; more; ) {
+      const page = await this.#api.history(this.#roomId, { after, limit: PAGE });
+      this.#early.push(...page.messages);
+      after = page.messages.at(-1)?.seq ?? after;
+      more = page.hasAfter && page.messages.length > 0;
+      this.#join();
+    }
+  }
+
+  #settle(): void {
+    this.#join();
+    const newest = this.#early.at(-1);
+    if (newest) void this.reach(newest.seq);
+  }
+
+  /** Moves what has become contiguous from the early ones to the messages. */
+  #join(): void {
+    let last = this.lastSeq ?? 0;
+    const added: Message[] = [];
+    this.#early.sort((one, other) => one.seq - other.seq);
+    for (const message of this.#early) {
+      if (message.seq === last + 1) {
+        added.push(message);
+        last = message.seq;
+      }
+    }
+    this.#early = this.#early.filter((message) => message.seq > last);
+    if (added.length > 0) this.state.patch({ messages: [...this.state.value.messages, ...added] });
+  }
+}
