@@ -1,14 +1,9 @@
+/** Where the page begins. */
 import { render } from "preact";
 import "./style.css";
+import { App } from "./ui/app";
+import { words } from "./words";
 
-function Page() {
-  return (
-    <main>
-      <h1>chatd is running</h1>
-      <p>Any program that speaks its REST API and any stock Socket.IO client can use it.</p>
-    </main>
-  );
-}
-
-const app = document.getElementById("app");
-if (app) render(<Page />, app);
+document.documentElement.lang = words.language;
+const place = document.getElementById("app");
+if (place) render(<App />, place);

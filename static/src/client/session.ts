@@ -41,8 +41,10 @@ export class Session {
 
   /** Ends the session here, and on the server if it can be reached. */
   async signOut(): Promise<void> {
-    await this.api.logout().catch(() => {});
+    const ended = this.api.logout();
+    // At once: whatever is asked with this token from now on would be refused.
     this.#keep(null);
+    await ended.catch(() => {});
   }
 
   /** Asks the server whether the session still lives; it is forgotten if not. */

@@ -68,6 +68,18 @@ export class Timeline {
     }
   }
 
+  /** Loads the history up to a message; says whether it is here then. */
+  async find(messageId: string): Promise<boolean> {
+    for (let oldest = Infinity; ; ) {
+      const { messages, hasBefore } = this.state.value;
+      if (messages.some(({ id }) => id === messageId)) return true;
+      const first = messages[0]?.seq ?? 0;
+      if (!hasBefore || first >= oldest) return false;
+      oldest = first;
+      await this.loadBefore();
+    }
+  }
+
   /** Takes a message that came live or by replay. */
   accept(message: Message): void {
     const last = this.lastSeq;

@@ -1,0 +1,44 @@
+/** Decides what is shown: the way in, an invite, or the chat. */
+import { useEffect } from "preact/hooks";
+import type { Chat } from "../client/chat";
+import { words } from "../words";
+import { Banner } from "./banner";
+import { Invited } from "./invited";
+import { Overlays } from "./overlays";
+import { RoomPage } from "./room";
+import { route } from "./route";
+import { Sidebar } from "./sidebar";
+import { SignIn } from "./sign-in";
+import { chat, live, overlay } from "./state";
+
+export function App() {
+  const me = chat.value;
+  const here = route.value;
+  if (here.page === "invite") return <Invited key={here.token} token={here.token} />;
+  if (!me) return <main class="door"><section class="card"><SignIn /></section></main>;
+  return <Shell key={me.userId} chat={me} />;
+}
+
+function Shell({ chat }: { chat: Chat }) {
+  const here = route.value;
+  const rooms = live(chat.rooms.list);
+  const roomId = here.page === "room" ? here.roomId : undefined;
+  const unread = rooms?.reduce((sum, room) => sum + (room.unread > 0 ? 1 : 0), 0) ?? 0;
+  const name = rooms?.find((room) => room.id === roomId)?.name;
+
+  useEffect(() => {
+    document.title = `${unread ? `(${unread}) ` : ""}${name ? `${name} – ` : ""}chatd`;
+  }, [unread, name]);
+  useEffect(() => {
+    overlay.value = null;
+  }, [roomId]);
+
+  return (
+    <div class={`shell ${roomId ? "in-room" : "in-list"}`}>
+      <Banner chat={chat} />
+      <Sidebar chat={chat} />
+      {roomId ? <RoomPage key={roomId} chat={chat} roomId={roomId} /> : <main class="no-room"><p>{words.pickRoom}</p></main>}
+      <Overlays chat={chat} />
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+/** Where messages are written. Enter sends, Shift+Enter makes a line; on a touch keyboard Enter makes a line. */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Chat } from "../client/chat";
+import type { RoomSummary } from "../client/types";
+import { explain, words } from "../words";
+import { IconButton, Problem } from "./controls";
+import { Icon } from "./icons";
+import { concern } from "./state";
+
+const CONTENT_CHARACTERS = 4_000;
+/** What browsers that tell of a composition too late say instead of the key. */
+const COMPOSING = 229;
+const hasKeyboard = matchMedia("(hover: hover)");
+
+export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
+  const box = useRef<HTMLTextAreaElement>(null);
+  const draftKey = `chatd.draft.${room.id}`;
+  const [text, setText] = useState(() => localStorage.getItem(draftKey) ?? "");
+  const [error, setError] = useState<unknown>(null);
+  const about = concern.value;
+  const edited = about?.kind === "edit" ? about.message : undefined;
+
+  useEffect(() => {
+    if (hasKeyboard.matches) box.current?.focus();
+    return () => {
+      concern.value = null;
+      chat.typing.stop();
+    };
+  }, []);
+  useEffect(() => {
+    setError(null);
+    if (!about) return;
+    if (edited) setText(edited.content);
+    box.current?.focus();
+  }, [about]);
+  useLayoutEffect(() => {
+    const area = box.current;
+    if (!area) return;
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight}px`;
+  }, [text]);
+
+  const write = (written: string) => {
+    setText(written);
+    if (edited) return;
+    localStorage.setItem(draftKey, written);
+    if (written.trim()) chat.typing.write(room.id);
+    else chat.typing.stop();
+  };
+  const done = () => {
+    concern.value = null;
+    setText(edited ? (localStorage.getItem(draftKey) ?? "") : text);
+  };
+  const content = text.trim();
+  const over = [...content].length - CONTENT_CHARACTERS;
+  const send = async () => {
+    if (!content || over > 0) return;
+    if (edited) {
+      try {
+        if (content !== edited.content) await chat.edit(edited, content);
+        done();
+      } catch (failure) {
+        setError(failure);
+      }
+      return;
+    }
+    chat.outbox.add(room.id, content, about?.message.id);
+    chat.typing.stop();
+    concern.value = null;
+    localStorage.removeItem(draftKey);
+    setText("");
+    box.current?.focus();
+  };
+  const editLast = () => {
+    const mine = chat.timeline(room.id).state.value.messages.findLast(({ userId, deletedAt }) => userId === chat.userId && !deletedAt);
+    if (mine) concern.value = { kind: "edit", message: mine };
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.isComposing || event.keyCode === COMPOSING) return;
+    const sends = event.key === "Enter" && !event.shiftKey && (hasKeyboard.matches || event.ctrlKey);
+    if (sends) void send();
+    else if (event.key === "Escape" && about) done();
+    else if (event.key === "ArrowUp" && !text && !about) editLast();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div class="composer">
+      {about && (
+        <div class="concern">
+          <Icon name={edited ? "edit" : "reply"} />
+          <p><strong>{edited ? words.editing : words.replyingTo(about.message.displayName)}</strong>{!edited && <bdi class="what"> {about.message.content}</bdi>}</p>
+          <IconButton icon="close" name={words.cancel} onClick={done} />
+        </div>
+      )}
+      <Problem text={error ? explain(error) : over > 0 ? words.tooLong(over) : null} />
+      <div class="writing">
+        <textarea
+          ref={box}
+          rows={1}
+          dir="auto"
+          value={text}
+          aria-label={words.write(room.name)}
+          placeholder={words.write(room.name)}
+          onInput={(event) => write(event.currentTarget.value)}
+          onKeyDown={press}
+          onBlur={() => chat.typing.stop()}
+        />
+        <button type="button" class="send" aria-label={edited ? words.save : words.send} title={edited ? words.save : words.send} onClick={send} disabled={!content || over > 0}>
+          <Icon name="send" />
+        </button>
+      </div>
+    </div>
+  );
+}

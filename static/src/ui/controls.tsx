@@ -1,0 +1,87 @@
+/** The small parts that all pages are made of. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { words } from "../words";
+import { Icon } from "./icons";
+
+type IconName = Parameters<typeof Icon>[0]["name"];
+
+/** A button that shows an icon only; its name is told and shown as a tip. */
+export function IconButton(props: { icon: IconName; name: string; onClick: () => void; class?: string; tabIndex?: number }) {
+  const { icon, name, onClick, tabIndex } = props;
+  return (
+    <button type="button" class={`icon-button ${props.class ?? ""}`} aria-label={name} title={name} onClick={onClick} tabIndex={tabIndex}>
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** A labelled input with what it wants or what was wrong with it below. */
+export function Field(props: {
+  label: string;
+  name: string;
+  type?: "text" | "email" | "password";
+  hint?: string | undefined;
+  problem?: string | undefined;
+  autocomplete?: string;
+  minLength?: number;
+  maxLength?: number;
+  required?: boolean;
+  value?: string;
+  autofocus?: boolean;
+}) {
+  const { label, hint, problem, autofocus, type = "text", ...input } = props;
+  const id = useId();
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (autofocus) box.current?.focus();
+  }, [autofocus]);
+  const note = problem ?? hint;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input id={id} ref={box} type={type as "text"} {...input} aria-invalid={problem ? true : undefined} aria-describedby={note ? `${id}-note` : undefined} />
+      {note && <p id={`${id}-note`} class={problem ? "problem" : "hint"}>{note}</p>}
+    </div>
+  );
+}
+
+/** Something went wrong with what was just tried. */
+export function Problem({ text }: { text: string | null | undefined }) {
+  return <div role="alert">{text && <p class="problem">{text}</p>}</div>;
+}
+
+/** A dialog above the page; Escape closes it, and the focus goes back to where it was. */
+export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
+  const id = useId();
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current?.showModal();
+    box.current?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  const outside = (event: MouseEvent) => event.target === box.current && onClose();
+  return (
+    <dialog ref={box} aria-labelledby={id} onClose={onClose} onMouseDown={outside}>
+      <div class="dialog">
+        <header>
+          <h2 id={id}>{title}</h2>
+          <IconButton icon="close" name={words.close} onClick={onClose} />
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+const HUES = 12;
+
+/** Somebody's initial on a colour that stays theirs. */
+export function Avatar({ name, id }: { name: string; id: string }) {
+  const hue = Number.parseInt(id.slice(-4), 16) % HUES;
+  const [first = "?"] = new Intl.Segmenter().segment(name.trim())[Symbol.iterator]().next().value?.segment ?? "?";
+  return <span class={`avatar hue-${hue}`} aria-hidden="true">{first.toLocaleUpperCase()}</span>;
+}

@@ -1,0 +1,38 @@
+/** What opens above the page. */
+import type { Chat } from "../client/chat";
+import { Confirm } from "./confirm";
+import { FindRooms } from "./find-rooms";
+import { InviteDialog } from "./invite";
+import { MembersDialog } from "./members";
+import { NewRoom } from "./new-room";
+import { About } from "./about";
+import { Settings } from "./settings";
+import { overlay } from "./state";
+import { words } from "../words";
+
+export function Overlays({ chat }: { chat: Chat }) {
+  const what = overlay.value;
+  const close = () => (overlay.value = null);
+  switch (what?.kind) {
+    case "new-room":
+      return <NewRoom chat={chat} onClose={close} />;
+    case "find-rooms":
+      return <FindRooms chat={chat} onClose={close} />;
+    case "settings":
+      return <Settings onClose={close} />;
+    case "invite":
+      return <InviteDialog chat={chat} roomId={what.roomId} onClose={close} />;
+    case "members":
+      return <MembersDialog chat={chat} roomId={what.roomId} onClose={close} />;
+    case "about":
+      return <About chat={chat} roomId={what.roomId} onClose={close} />;
+    case "delete-message":
+      return (
+        <Confirm title={words.deleteSure} action={words.delete} onDo={() => chat.delete(what.message)} onClose={close}>
+          <blockquote dir="auto">{what.message.content}</blockquote>
+        </Confirm>
+      );
+    default:
+      return null;
+  }
+}

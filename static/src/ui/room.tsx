@@ -1,0 +1,51 @@
+/** One room: its messages, the place to write, its members. */
+import type { Chat } from "../client/chat";
+import { words } from "../words";
+import { Composer } from "./composer";
+import { IconButton } from "./controls";
+import { Icon } from "./icons";
+import { Log } from "./log";
+import { MemberList } from "./members";
+import { follow } from "./route";
+import { live, overlay } from "./state";
+import { TypingLine } from "./typing-line";
+
+export function RoomPage({ chat, roomId }: { chat: Chat; roomId: string }) {
+  const rooms = live(chat.rooms.list);
+  const room = rooms?.find(({ id }) => id === roomId);
+  if (!rooms) return <main class="no-room"><p>{words.loading}</p></main>;
+  if (!room) {
+    return (
+      <main class="no-room">
+        <p>{words.roomGone}</p>
+        <a class="button" href="/" onClick={follow}>{words.toRooms}</a>
+      </main>
+    );
+  }
+  const open = (kind: "invite" | "members" | "about") => () => (overlay.value = { kind, roomId });
+  return (
+    <>
+      <main class="room">
+        <header>
+          <a class="icon-button only-narrow" href="/" onClick={follow} aria-label={words.back} title={words.back}>
+            <Icon name="back" />
+          </a>
+          <div class="title">
+            <h2><bdi>{room.name}</bdi></h2>
+            <p class="hint"><bdi>{room.description || words.memberCount(room.memberCount)}</bdi></p>
+          </div>
+          {room.createdBy === chat.userId && <IconButton icon="invite" name={words.invite} onClick={open("invite")} />}
+          <IconButton icon="people" name={words.members} onClick={open("members")} class="not-wide" />
+          <IconButton icon="info" name={words.about} onClick={open("about")} />
+        </header>
+        <Log chat={chat} room={room} />
+        <TypingLine chat={chat} roomId={roomId} />
+        <Composer chat={chat} room={room} />
+      </main>
+      <aside class="panel" aria-label={words.members}>
+        <h2>{words.members}</h2>
+        <MemberList chat={chat} room={room} />
+      </aside>
+    </>
+  );
+}

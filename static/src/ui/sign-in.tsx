@@ -1,0 +1,66 @@
+/** Signing in, and making an account. */
+import { useState } from "preact/hooks";
+import { ApiError } from "../client/api";
+import { explain, words } from "../words";
+import { Field, Problem } from "./controls";
+import { session } from "./state";
+
+export function SignIn({ invite, startsNew = false }: { invite?: string; startsNew?: boolean }) {
+  const [isNew, setNew] = useState(startsNew);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const text = (name: string) => String(form.get(name) ?? "").trim();
+    // Spaces at the ends of a password belong to it.
+    const password = String(form.get("password") ?? "");
+    setBusy(true);
+    setError(null);
+    try {
+      if (isNew) await session.register({ username: text("username"), email: text("email"), password, ...(invite && { invite }) });
+      else await session.signIn(text("username"), password);
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+
+  const problem = (name: string, why: string) => {
+    if (!(error instanceof ApiError)) return undefined;
+    const { fields, field } = error.details;
+    return fields?.[name] ? why : field === name ? words.taken : undefined;
+  };
+  const turn = () => {
+    setNew(!isNew);
+    setError(null);
+  };
+  return (
+    <form class="sign-in" onSubmit={submit} key={String(isNew)}>
+      <h1>{isNew ? words.welcomeNew : words.welcome}</h1>
+      <Field
+        label={isNew ? words.username : words.nameOrEmail}
+        name="username"
+        autocomplete="username"
+        hint={isNew ? words.usernameHint : undefined}
+        problem={isNew ? problem("username", words.usernameHint) : undefined}
+        required
+        autofocus
+      />
+      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problem("email", words.invalid)} required />}
+      <Field
+        label={words.password}
+        name="password"
+        type="password"
+        autocomplete={isNew ? "new-password" : "current-password"}
+        hint={isNew ? words.passwordHint : undefined}
+        problem={isNew ? problem("password", words.passwordHint) : undefined}
+        required
+      />
+      <Problem text={error ? explain(error) : null} />
+      <button type="submit" class="primary" disabled={busy}>{isNew ? words.register : words.signIn}</button>
+      <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>
+    </form>
+  );
+}

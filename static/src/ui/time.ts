@@ -1,0 +1,45 @@
+/** Times as people read them, in the browser's time zone. */
+import { words } from "../words";
+
+// The region of the browser's language decides on the form, the words on the language.
+const locale = navigator.languages.find((language) => language.startsWith(words.language)) ?? words.language;
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
+const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const long = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const DAY_MS = 86_400_000;
+
+function midnight(date: Date): number {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** How many days ago, by the calendar. */
+function daysAgo(date: Date): number {
+  return Math.round((midnight(new Date()) - midnight(date)) / DAY_MS);
+}
+
+export function dayKey(time: string): number {
+  return midnight(new Date(time));
+}
+
+export function dayName(time: string): string {
+  const date = new Date(time);
+  const ago = daysAgo(date);
+  return ago === 0 ? words.today : ago === 1 ? words.yesterday : long.format(date);
+}
+
+export function clockTime(time: string): string {
+  return clock.format(new Date(time));
+}
+
+export function fullTime(time: string): string {
+  return full.format(new Date(time));
+}
+
+/** As short as a list needs it. */
+export function briefTime(time: string): string {
+  const date = new Date(time);
+  const ago = daysAgo(date);
+  return ago <= 0 ? clock.format(date) : ago < 7 ? weekday.format(date) : short.format(date);
+}
