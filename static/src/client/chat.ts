@@ -12,6 +12,8 @@ import { Typing } from "./typing";
 /** So many rooms are opened at the same time after the connection came. */
 const JOINS_AT_ONCE = 8;
 const JOIN_RETRY_MS = 1_000;
+/** Between two receipts. */
+const READ_MS = 1_000;
 
 export class Chat {
   readonly api: Api;
@@ -22,16 +24,17 @@ export class Chat {
   readonly typing: Typing;
   /** Why the rooms could not be loaded. */
   readonly trouble = new Observable<ApiError | null>(null);
-  /** Called with each new message as it comes, by whomever. */
-  onMessage: (message: Message) => void = () => {};
   readonly #timelines = new Map<string, Timeline>();
   readonly #members = new Map<string, Members>();
+  /** What was read and is not told yet. */
+  readonly #reads = new Map<string, number>();
+  #readTimer = 0;
 
-  constructor(base: string, api: Api, token: () => string | undefined, userId: string, onEnded: () => void) {
+  constructor(base: string, api: Api, token: () => string | undefined, userId: string, isEnded: () => Promise<boolean>) {
     this.api = api;
     this.userId = userId;
     this.connection = new Connection(base, token);
-    this.connection.onEnded = onEnded;
+    this.connection.isEnded = isEnded;
     this.rooms = new Rooms(api);
     this.outbox = new Outbox(this.connection, userId);
     this.typing = new Typing(this.connection);
@@ -73,7 +76,19 @@ export class Chat {
 
   /** Says that one has read a room up to `seq`. */
   read(roomId: string, seq: number): void {
-    if (this.rooms.read(roomId, seq)) this.connection.tell("message_read", { roomId, seq });
+    if (!this.rooms.read(roomId, seq)) return;
+    this.#reads.set(roomId, seq);
+    if (!this.#readTimer) this.#tellReads();
+  }
+
+  /** The first receipt at once, what follows it closely together. */
+  #tellReads(): void {
+    for (const [roomId, seq] of this.#reads) this.connection.tell("message_read", { roomId, seq });
+    this.#reads.clear();
+    this.#readTimer = setTimeout(() => {
+      this.#readTimer = 0;
+      if (this.#reads.size > 0) this.#tellReads();
+    }, READ_MS);
   }
 
   /** Changes a message and shows the change. */
@@ -108,15 +123,16 @@ export class Chat {
 
   /** Has the room's events sent from now on, and what was missed before. */
   async #join(roomId: string): Promise<void> {
-    const timeline = this.#timelines.get(roomId);
-    const since = timeline?.lastSeq;
+    const since = this.#timelines.get(roomId)?.lastSeq;
     try {
       const joined = await this.connection.ask<RoomJoined>("join_room", { roomId, quiet: true, since });
       this.rooms.reach(roomId, joined.lastSeq, joined.readSeq);
       // What was read while there was no connection.
       const seq = this.rooms.get(roomId)?.readSeq ?? 0;
       if (seq > joined.readSeq) this.connection.tell("message_read", { roomId, seq });
-      if (timeline && since === undefined) await timeline.load();
+      // It may have been opened only since this was asked.
+      const timeline = this.#timelines.get(roomId);
+      if (timeline?.state.value.status === "failed") void timeline.load();
       await timeline?.reach(joined.lastSeq);
       if (since !== undefined) void timeline?.refresh();
     } catch (error) {
@@ -135,12 +151,10 @@ export class Chat {
   }
 
   #accept(message: Message): void {
-    const isNew = message.seq > (this.rooms.get(message.roomId)?.lastMessage?.seq ?? 0);
     this.rooms.accept(message);
     this.#timelines.get(message.roomId)?.accept(message);
     this.outbox.confirm(message);
     this.typing.hear({ ...message, isTyping: false });
-    if (isNew) this.onMessage(message);
   }
 
   #update(message: Message): void {

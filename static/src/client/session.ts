@@ -47,10 +47,11 @@ export class Session {
     await ended.catch(() => {});
   }
 
-  /** Asks the server whether the session still lives; it is forgotten if not. */
-  async check(): Promise<void> {
+  /** Asks the server whether the session is over; it is forgotten if so. */
+  isEnded = async (): Promise<boolean> => {
     await this.api.me().catch(() => {});
-  }
+    return !this.#stored;
+  };
 
   #keep(signedIn: SignedIn | null): void {
     if (signedIn) localStorage.setItem(KEY, JSON.stringify({ ...signedIn, since: Date.now() } satisfies Stored));

@@ -22,10 +22,11 @@ type ClientEvents = Record<string, (data: object, ack?: (answer: unknown) => voi
 export class Connection {
   readonly state = new Observable<ConnectionState>({ status: "connecting" });
   readonly events: Socket<ServerEvents, ClientEvents>;
-  /** Called when the server has ended the session or does not know it. */
-  onEnded: () => void = () => {};
+  /** Asked when the server says that the session is over; if it is not, the connection is tried again. */
+  isEnded: () => Promise<boolean> = () => Promise.resolve(true);
   #failures = 0;
   #timer = 0;
+  #closed = false;
 
   constructor(base: string, token: () => string | undefined) {
     this.events = io(base, {
@@ -41,12 +42,12 @@ export class Connection {
       this.state.set({ status: "online" });
     });
     this.events.on("connect_error", (error) => {
-      if (error.message === "unauthorized") this.onEnded();
+      if (error.message === "unauthorized") void this.#end();
       else this.#wait();
     });
     this.events.on("disconnect", (reason) => {
       // The server ends a connection by a packet only when its session is over.
-      if (reason === "io server disconnect") this.onEnded();
+      if (reason === "io server disconnect") void this.#end();
       else if (reason !== "io client disconnect") this.#wait();
     });
     addEventListener("online", this.retry);
@@ -58,6 +59,7 @@ export class Connection {
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     removeEventListener("online", this.retry);
     this.events.disconnect();
@@ -90,7 +92,12 @@ export class Connection {
     if (this.events.connected) this.events.emit(event, data, () => {});
   }
 
+  async #end(): Promise<void> {
+    if (!(await this.isEnded())) this.#wait();
+  }
+
   #wait(): void {
+    if (this.#closed) return;
     const most = Math.min(FIRST_WAIT_MS * 2 ** this.#failures++, LONGEST_WAIT_MS);
     // Not all clients at the same moment.
     const wait = most * (0.5 + Math.random() / 2);

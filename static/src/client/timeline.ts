@@ -26,6 +26,8 @@ export class Timeline {
   readonly #roomId: string;
   /** Came before those in between. */
   #early: Message[] = [];
+  /** The newest number that is known to exist. */
+  #target = 0;
   #filling = false;
 
   constructor(api: Api, roomId: string) {
@@ -95,14 +97,19 @@ export class Timeline {
     if (messages[index]?.id === message.id) this.state.patch({ messages: messages.with(index, message) });
   }
 
-  /** Sees to it that everything up to `seq` is here. */
+  /** Sees to it that everything up to `seq` is here, once the first page is. */
   async reach(seq: number): Promise<void> {
-    const last = this.lastSeq;
-    if (last === undefined || this.#filling || seq <= last) return;
+    this.#target = Math.max(this.#target, seq);
+    if (this.#filling) return;
     this.#filling = true;
     try {
-      if (seq - last > LONGEST_GAP) await this.load();
-      else await this.#fill(last);
+      for (let last = this.lastSeq; last !== undefined && last < this.#target; ) {
+        if (this.#target - last > LONGEST_GAP) await this.load();
+        else await this.#fill(last);
+        const reached = this.lastSeq ?? 0;
+        if (reached <= last) break;
+        last = reached;
+      }
     } catch {
       // The next message or connection shows the gap again.
     } finally {
@@ -128,8 +135,7 @@ export class Timeline {
 
   #settle(): void {
     this.#join();
-    const newest = this.#early.at(-1);
-    if (newest) void this.reach(newest.seq);
+    void this.reach(this.#early.at(-1)?.seq ?? 0);
   }
 
   /** Moves what has become contiguous from the early ones to the messages. */

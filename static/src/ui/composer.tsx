@@ -14,13 +14,13 @@ const hasKeyboard = matchMedia("(hover: hover)");
 
 export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const box = useRef<HTMLTextAreaElement>(null);
-  const draftKey = `chatd.draft.${room.id}`;
+  const draftKey = `chatd.draft.${chat.userId}.${room.id}`;
   const [text, setText] = useState(() => localStorage.getItem(draftKey) ?? "");
   const [error, setError] = useState<unknown>(null);
   const about = concern.value;
   const edited = about?.kind === "edit" ? about.message : undefined;
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (hasKeyboard.matches) box.current?.focus();
     return () => {
       concern.value = null;

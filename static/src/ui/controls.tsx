@@ -1,6 +1,6 @@
 /** The small parts that all pages are made of. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../words";
 import { Icon } from "./icons";
 
@@ -55,11 +55,15 @@ export function Problem({ text }: { text: string | null | undefined }) {
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const id = useId();
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // In step with the page: the focus must be back before what comes instead of the dialog takes it.
+  useLayoutEffect(() => {
     const before = document.activeElement;
+    // What a row shows only while it has the focus can take it only after the row has.
+    const row = before?.closest<HTMLElement>("[tabindex]");
     box.current?.showModal();
     box.current?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
     return () => {
+      row?.focus();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);

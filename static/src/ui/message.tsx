@@ -27,8 +27,9 @@ export const MessageRow = memo(function MessageRow({ message, hasHead, isMine, m
       <div class="body">
         <Head {...{ hasHead, displayName, createdAt }} />
         {replyTo && !deletedAt && (
-          <button type="button" class="quote" data-jump={replyTo} aria-label={words.repliedTo(answered?.displayName ?? words.earlier)}>
+          <button type="button" class="quote" data-jump={replyTo}>
             <Icon name="reply" />
+            <span class="unseen">{words.inReplyTo} </span>
             <bdi class="who">{answered?.displayName}</bdi>{" "}
             <bdi class="what">{answered ? answered.content || words.deleted : words.earlier}</bdi>
           </button>

@@ -31,7 +31,7 @@ export function RoomPage({ chat, roomId }: { chat: Chat; roomId: string }) {
             <Icon name="back" />
           </a>
           <div class="title">
-            <h2><bdi>{room.name}</bdi></h2>
+            <h1><bdi>{room.name}</bdi></h1>
             <p class="hint"><bdi>{room.description || words.memberCount(room.memberCount)}</bdi></p>
           </div>
           {room.createdBy === chat.userId && <IconButton icon="invite" name={words.invite} onClick={open("invite")} />}

@@ -33,7 +33,8 @@ export function Sidebar({ chat }: { chat: Chat }) {
         {rooms?.map((room) => <RoomLink key={room.id} room={room} isOpen={room.id === open} />)}
       </ul>
       {me && (
-        <button type="button" class="account" onClick={() => (overlay.value = { kind: "settings" })} aria-label={`${words.settings}: ${me.displayName}`}>
+        <button type="button" class="account" onClick={() => (overlay.value = { kind: "settings" })}>
+          <span class="unseen">{words.settings}: </span>
           <Avatar name={me.displayName} id={me.id} />
           <span class="name"><bdi>{me.displayName}</bdi></span>
           <Icon name="gear" />

@@ -27,7 +27,7 @@ export const chat = signal<Chat | null>(null);
 effect(() => {
   const user = live(session.user);
   chat.peek()?.close();
-  chat.value = user && new Chat(location.origin, session.api, () => session.token, user.id, () => void session.check());
+  chat.value = user && new Chat(location.origin, session.api, () => session.token, user.id, session.isEnded);
 });
 
 /** A message that is being answered or edited, in the room that is open. */

@@ -104,7 +104,7 @@ export const de: Words = {
   deleteSure: "Diese Nachricht löschen?",
   editing: "Du bearbeitest deine Nachricht",
   replyingTo: (who) => `Antwort an ${who}`,
-  repliedTo: (who) => `Antwort auf ${who}`,
+  inReplyTo: "Antwort auf",
   earlier: "eine frühere Nachricht",
   tooLong: (over) => n(over, "# Zeichen zu lang", "# Zeichen zu lang"),
   newLine: "Neu",

@@ -109,7 +109,7 @@ export const en = {
   deleteSure: "Delete this message?",
   editing: "Editing your message",
   replyingTo: (who: string) => `Replying to ${who}`,
-  repliedTo: (who: string) => `In reply to ${who}`,
+  inReplyTo: "In reply to",
   earlier: "an earlier message",
   tooLong: (over: number) => n(over, "# character too long", "# characters too long"),
   newLine: "New",

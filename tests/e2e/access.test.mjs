@@ -1,0 +1,141 @@
+// The web UI for those who use no mouse, or no screen.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { Server } from "../clients/harness.mjs";
+import { Visitor, launch } from "./browser.mjs";
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+let server, browser, axe;
+
+before(async () => {
+  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Fails for whatever axe-core finds on the screen, in both themes. */
+async function accessible({ page }, screen) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
+    const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join("\n  ")}`);
+    assert.deepEqual(found, [], `${screen}, ${colorScheme}:\n${found.join("\n")}`);
+  }
+}
+
+test("axe-core finds nothing on any screen", async () => {
+  const ada = await Visitor.arrive(browser, server, "ada");
+  const { page } = ada;
+  await page.goto("/");
+  await ada.sees(page.getByLabel("Password"));
+  await accessible(ada, "signing in");
+  await ada.register();
+  await ada.sees(page.getByText("You are in no room yet."));
+  await accessible(ada, "no rooms");
+  await page.getByRole("button", { name: "New room" }).first().click();
+  await accessible(ada, "a new room");
+  await page.keyboard.press("Escape");
+  await ada.makeRoom("The kitchen");
+  await accessible(ada, "an empty room");
+  const link = await ada.invite();
+  await page.getByRole("button", { name: "Invite people" }).click();
+  await ada.sees(page.getByLabel("Invite link"));
+  await accessible(ada, "an invite");
+  await page.keyboard.press("Escape");
+
+  const bob = await Visitor.arrive(browser, server, "bob");
+  await bob.page.goto(link);
+  await bob.sees(bob.page.getByLabel("E-mail"));
+  await accessible(bob, "being invited");
+  await bob.register();
+  await bob.page.getByRole("button", { name: "Join room" }).click();
+  await bob.say("See https://example.org and `code`");
+  await ada.sees(ada.message("See"));
+  await ada.message("See").hover();
+  await ada.message("See").getByRole("button", { name: "Reply" }).click();
+  await accessible(ada, "answering");
+  await ada.say("Seen");
+  await ada.makeRoom("The garden");
+  await bob.say("One more");
+  await ada.sees(page.getByRole("link", { name: /1 unread message/ }));
+  await accessible(ada, "unread messages");
+  await page.getByRole("link", { name: /The kitchen/ }).click();
+  await ada.sees(ada.log.locator(".unread-line"));
+  await ada.message("Seen").hover();
+  await accessible(ada, "messages");
+  await page.getByRole("button", { name: /^Settings/ }).click();
+  await accessible(ada, "settings");
+  await page.keyboard.press("Escape");
+  await page.setViewportSize({ width: 360, height: 700 });
+  await accessible(ada, "messages on a phone");
+  await page.getByRole("button", { name: "Members" }).click();
+  await accessible(ada, "members on a phone");
+});
+
+test("the keyboard alone is enough", async () => {
+  const carol = await Visitor.arrive(browser, server, "carol");
+  const { keyboard } = carol.page;
+  const focused = (name) => carol.page.waitForFunction((wanted) => {
+    const one = document.activeElement;
+    return (one.ariaLabel ?? one.labels?.[0]?.textContent ?? one.textContent).startsWith(wanted);
+  }, name);
+  const tabTo = async (name) => {
+    for (let tries = 0; tries < 30; tries++) {
+      await keyboard.press("Tab");
+      const at = await carol.page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+      if (at.startsWith(name)) return;
+    }
+    assert.fail(`Tab does not come to ${name}`);
+  };
+  await carol.page.goto("/");
+  await focused("Username or e-mail");
+  await tabTo("New here?");
+  await keyboard.press("Enter");
+  await focused("Username");
+  await keyboard.type("carol");
+  await keyboard.press("Tab");
+  await keyboard.type("carol@example.org");
+  await keyboard.press("Tab");
+  await keyboard.type("correct horse battery");
+  await keyboard.press("Enter");
+  await carol.sees(carol.page.getByText("You are in no room yet."));
+  await tabTo("New room");
+  await keyboard.press("Enter");
+  await focused("Name");
+  await keyboard.type("The cellar");
+  await keyboard.press("Enter");
+  await focused("Message The cellar");
+  await keyboard.type("Hello");
+  await keyboard.press("Enter");
+  await carol.sees(carol.message("Hello"));
+  await carol.misses(carol.log.locator(".is-pending"));
+
+  // Up edits the last message; Escape leaves it as it was.
+  await keyboard.press("ArrowUp");
+  await carol.sees(carol.page.getByText("Editing your message"));
+  await keyboard.press("Escape");
+  await carol.misses(carol.page.getByText("Editing your message"));
+
+  // From the log to a message, to what can be done with it, and into a dialog and out.
+  await keyboard.press("Shift+Tab");
+  await keyboard.press("ArrowUp");
+  await tabTo("Delete");
+  await keyboard.press("Enter");
+  await focused("Cancel");
+  await keyboard.press("Escape");
+  await focused("Delete");
+  await keyboard.press("Enter");
+  await tabTo("Delete");
+  await keyboard.press("Enter");
+  await carol.sees(carol.message("This message was deleted."));
+  assert.deepEqual(carol.complaints.filter((line) => !line.includes(" 404 ")), []);
+});
