@@ -31,10 +31,16 @@ test("who is removed while looking is told so, and sees no more of the room", as
   const { users } = await ada.request(200, "GET", `/api/rooms/${room.id}/users`);
   const { userId } = users.find(({ username }) => username === "bob");
   await ada.request(204, "DELETE", `/api/rooms/${room.id}/users/${userId}`);
-  await bob.sees(bob.page.getByText("This room does not exist, or you are not a member of it."));
+  await bob.sees(bob.page.getByText("You are not a member of this room."));
   await bob.sees(bob.page.getByText("You are in no room yet."));
   assert.equal(await bob.page.getByText("I am here").count(), 0);
   assert.deepEqual(bob.complaints, []);
+
+  // The room is public, so there is a way back.
+  await bob.page.getByRole("button", { name: "Join room" }).click();
+  await bob.sees(bob.message("I am here"));
+  await ada.request(204, "DELETE", `/api/rooms/${room.id}`);
+  await bob.sees(bob.page.getByText("This room does not exist, or it is private"));
 });
 
 test("a session that is ended elsewhere leads back to the sign-in page", async () => {

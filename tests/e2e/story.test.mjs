@@ -103,6 +103,9 @@ test("unread messages are counted, marked with a line, and read by looking", asy
   await ada.sees(ada.log.locator(".unread-line"));
   await ada.sees(ada.message("Are you there?"));
   await ada.misses(kitchen);
+  await ada.page.reload();
+  await ada.sees(ada.message("Are you there?"));
+  await ada.misses(kitchen);
 });
 
 test("presence goes off and comes back", async () => {

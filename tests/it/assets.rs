@@ -3,7 +3,14 @@
 
 use super::harness::{App, Person};
 use reqwest::{Method, Response};
+use std::path::Path;
 
+/// The whole UI, as it is sent to a browser that takes gzip.
+const BUDGET_BYTES: usize = 60 * 1024;
+/// No component's file is longer, in lines.
+const COMPONENT_LINES: usize = 150;
+/// What makes elements of text.
+const MARKUP: [&str; 4] = ["innerHTML", "outerHTML", "InnerHTML", "insertAdjacentHTML"];
 const CLIENT: [&str; 3] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"];
 
 async fn get(app: &App, path: &str, headers: &[(&str, &str)]) -> Response {
@@ -152,4 +159,39 @@ async fn the_official_client_is_served_ahead_of_the_engine() {
         serde_json::Value::Null,
     );
     assert_eq!(refused.await.headers["allow"], "GET,HEAD");
+}
+
+#[tokio::test]
+async fn the_whole_ui_keeps_to_its_budget() {
+    let app = App::start().await;
+    let mut bytes = 0;
+    for path in hashed(&app).await {
+        let file = get(&app, &path, &[("accept-encoding", "gzip")]).await;
+        bytes += file.bytes().await.unwrap().len();
+    }
+    assert!(bytes <= BUDGET_BYTES, "{bytes} bytes");
+}
+
+#[test]
+fn components_are_short_and_make_no_elements_of_text() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/src");
+    let mut seen = 0;
+    for folder in ["client", "ui", "words"] {
+        for entry in source.join(folder).read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().count();
+            let is_component = path.extension().is_some_and(|end| end == "tsx");
+            assert!(
+                !is_component || lines <= COMPONENT_LINES,
+                "{}: {lines} lines",
+                path.display()
+            );
+            for word in MARKUP {
+                assert!(!text.contains(word), "{} has {word}", path.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} files were found");
 }

@@ -47,6 +47,7 @@ export class Api {
   myRooms = () => this.#all<RoomSummary>("/rooms", "rooms");
   findRooms = async (query: string) =>
     (await this.#send<{ rooms: Room[] }>("GET", `/rooms?scope=public&query=${encodeURIComponent(query)}`)).rooms;
+  room = (roomId: string) => this.#send<Room>("GET", `/rooms/${encodeURIComponent(roomId)}`);
   createRoom = (room: { name: string; description?: string; isPrivate: boolean }) =>
     this.#send<Room>("POST", "/rooms", room);
   joinRoom = (roomId: string) => this.#send<Joined>("POST", `/rooms/${roomId}/join`);

@@ -45,6 +45,7 @@ export class Chat {
       this.#members.delete(roomId);
     };
     this.#listen();
+    addEventListener("pagehide", this.#tellReads);
     this.connection.state.watch(({ status }) => {
       if (status === "online") void this.#online();
       else this.typing.forget();
@@ -53,6 +54,8 @@ export class Chat {
   }
 
   close(): void {
+    removeEventListener("pagehide", this.#tellReads);
+    clearTimeout(this.#readTimer);
     this.connection.close();
     this.typing.forget();
   }
@@ -82,14 +85,15 @@ export class Chat {
   }
 
   /** The first receipt at once, what follows it closely together. */
-  #tellReads(): void {
+  #tellReads = (): void => {
+    clearTimeout(this.#readTimer);
     for (const [roomId, seq] of this.#reads) this.connection.tell("message_read", { roomId, seq });
     this.#reads.clear();
     this.#readTimer = setTimeout(() => {
       this.#readTimer = 0;
       if (this.#reads.size > 0) this.#tellReads();
     }, READ_MS);
-  }
+  };
 
   /** Changes a message and shows the change. */
   async edit({ roomId, id }: Message, content: string): Promise<void> {

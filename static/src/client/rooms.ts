@@ -17,10 +17,12 @@ export class Rooms {
   }
 
   async load(): Promise<void> {
-    const before = this.list.value ?? [];
+    const before = new Set(this.list.value?.map(({ id }) => id));
     const rooms = await this.#api.myRooms();
-    this.#set(rooms.map((room) => newer(room, this.get(room.id))));
-    for (const { id } of before) if (!this.get(id)) this.onRemoved(id);
+    const loaded = new Set(rooms.map(({ id }) => id));
+    const joinedMeanwhile = (this.list.value ?? []).filter(({ id }) => !before.has(id) && !loaded.has(id));
+    this.#set([...rooms.map((room) => newer(room, this.get(room.id))), ...joinedMeanwhile]);
+    for (const id of before) if (!this.get(id)) this.onRemoved(id);
   }
 
   get(roomId: string): RoomSummary | undefined {

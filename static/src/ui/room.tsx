@@ -3,6 +3,7 @@ import type { Chat } from "../client/chat";
 import { words } from "../words";
 import { Composer } from "./composer";
 import { IconButton } from "./controls";
+import { Door } from "./door";
 import { Icon } from "./icons";
 import { Log } from "./log";
 import { MemberList } from "./members";
@@ -14,14 +15,7 @@ export function RoomPage({ chat, roomId }: { chat: Chat; roomId: string }) {
   const rooms = live(chat.rooms.list);
   const room = rooms?.find(({ id }) => id === roomId);
   if (!rooms) return <main class="no-room"><p>{words.loading}</p></main>;
-  if (!room) {
-    return (
-      <main class="no-room">
-        <p>{words.roomGone}</p>
-        <a class="button" href="/" onClick={follow}>{words.toRooms}</a>
-      </main>
-    );
-  }
+  if (!room) return <Door chat={chat} roomId={roomId} />;
   const open = (kind: "invite" | "members" | "about") => () => (overlay.value = { kind, roomId });
   return (
     <>

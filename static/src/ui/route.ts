@@ -6,7 +6,7 @@ export type Route = { page: "home" } | { page: "room"; roomId: string } | { page
 function read(): Route {
   const [, first, second] = location.pathname.split("/");
   if (first === "r" && second) return { page: "room", roomId: second };
-  if (first === "invite" && second) return { page: "invite", token: decodeURIComponent(second) };
+  if (first === "invite" && second) return { page: "invite", token: second };
   return { page: "home" };
 }
 

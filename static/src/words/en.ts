@@ -60,7 +60,8 @@ export const en = {
   leaveSure: (room: string) => `Leave “${room}”? You will not get its messages any more.`,
   deleteRoom: "Delete room",
   deleteRoomSure: (room: string) => `Delete “${room}” with all its messages, for everybody?`,
-  roomGone: "This room does not exist, or you are not a member of it.",
+  roomGone: "This room does not exist, or it is private and you are not in it.",
+  notIn: "You are not a member of this room.",
   back: "Back to the rooms",
   about: "About this room",
   // Members

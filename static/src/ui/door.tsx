@@ -1,0 +1,32 @@
+/** A room that one is not in: a public one can be joined, of any other nothing is known. */
+import { useEffect, useState } from "preact/hooks";
+import type { Chat } from "../client/chat";
+import type { Room } from "../client/types";
+import { explain, words } from "../words";
+import { Problem } from "./controls";
+import { follow } from "./route";
+
+export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
+  const [room, setRoom] = useState<Room | null>(null);
+  const [gone, setGone] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  useEffect(() => {
+    chat.api.room(roomId).then(setRoom, () => setGone(true));
+  }, [roomId]);
+  const join = () => chat.api.joinRoom(roomId).then(({ room }) => chat.rooms.put(room), setError);
+  return (
+    <main class="no-room">
+      {room && (
+        <>
+          <h1><bdi>{room.name}</bdi></h1>
+          {room.description && <p dir="auto">{room.description}</p>}
+          <p class="hint">{words.notIn} {words.memberCount(room.memberCount)}.</p>
+          <Problem text={error ? explain(error) : null} />
+          <button type="button" class="primary" onClick={join}>{words.accept}</button>
+        </>
+      )}
+      {gone && <p>{words.roomGone}</p>}
+      {(room || gone) && <a class="button quiet" href="/" onClick={follow}>{words.toRooms}</a>}
+    </main>
+  );
+}
