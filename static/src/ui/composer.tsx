@@ -1,5 +1,5 @@
 /** Where messages are written. Enter sends, Shift+Enter makes a line; on a touch keyboard Enter makes a line. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import type { RoomSummary } from "../client/types";
 import { explain, words } from "../words";
@@ -27,7 +27,8 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
       chat.typing.stop();
     };
   }, []);
-  useEffect(() => {
+  // Before the next key: what is typed then belongs to the message that is edited.
+  useLayoutEffect(() => {
     setError(null);
     if (!about) return;
     if (edited) setText(edited.content);
