@@ -106,11 +106,8 @@ pub(super) fn as_member(
     Ok((access, member))
 }
 
-/// The same for one of its admins, or of the server's.
+/// The same for one of its admins.
 pub(super) fn as_admin(tx: &mut Tx<'_>, who: Who, room: RoomId) -> Result<Access, Error> {
-    if who.is_server_admin() {
-        return visible(tx, who, room);
-    }
     let (access, member) = as_member(tx, who, room)?;
     if member.role == Role::Admin {
         Ok(access)
