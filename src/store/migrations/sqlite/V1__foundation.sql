@@ -51,6 +51,7 @@ CREATE TABLE room_members (
     PRIMARY KEY (room_id, user_id)
 ) WITHOUT ROWID;
 CREATE INDEX room_members_user ON room_members (user_id, joined_at, room_id);
+CREATE INDEX room_members_order ON room_members (room_id, joined_at, user_id);
 
 CREATE TABLE room_bans (
     room_id       BLOB NOT NULL REFERENCES rooms (id),
