@@ -10,8 +10,8 @@ use crate::store::sql::Tx;
 use crate::store::{rooms, users};
 use serde::Serialize;
 
-/// Messages of a deleted room that one command removes, so that others get their turn between.
-const PURGE_MESSAGES: i64 = 1000;
+/// Rows of a deleted room that one command removes, so that others get their turn between.
+const PURGE_ROWS: i64 = 1000;
 
 /// A room that somebody asks for.
 #[derive(Debug, Clone)]
@@ -268,7 +268,7 @@ impl Chat {
         for room in rooms {
             let step = || {
                 self.store
-                    .command(move |tx, _| Ok::<_, Error>(rooms::purge(tx, room, PURGE_MESSAGES)?))
+                    .command(move |tx, _| Ok::<_, Error>(rooms::purge(tx, room, PURGE_ROWS)?))
             };
             while !step().await? {}
         }

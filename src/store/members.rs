@@ -230,7 +230,7 @@ pub(crate) fn bans(
     tx.all(
         "SELECT b.user_id, u.username, u.display_name, b.banned_by, b.created_at
          FROM room_bans b JOIN users u ON u.id = b.user_id
-         WHERE b.room_id = ? AND (b.created_at > ? OR (b.created_at = ? AND b.user_id > ?))
+         WHERE b.room_id = ? AND b.created_at >= ? AND (b.created_at > ? OR b.user_id > ?)
          ORDER BY b.created_at, b.user_id LIMIT ?",
         values![room, at, at, id, limit],
         |row| {

@@ -41,6 +41,7 @@ CREATE TABLE rooms (
     deleted_at    INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX rooms_public ON rooms (is_private, created_at, id);
+CREATE INDEX rooms_deleted ON rooms (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE room_members (
     room_id       BLOB NOT NULL REFERENCES rooms (id),
@@ -60,6 +61,7 @@ CREATE TABLE room_bans (
     created_at    INTEGER NOT NULL,
     PRIMARY KEY (room_id, user_id)
 ) WITHOUT ROWID;
+CREATE INDEX room_bans_order ON room_bans (room_id, created_at, user_id);
 
 -- The newest row of a room is its invite; earlier ones stay as revoked, so that they can say what became of them.
 CREATE TABLE room_invites (
