@@ -1,7 +1,7 @@
 //! Sessions: a token names one, and every use checks it in memory, so that tokens may live long and
 //! still end within a second.
 
-use super::accounts::digits;
+use super::page::{List, Page, place};
 use super::{Chat, Command, Error};
 use crate::model::{ClientAddress, Event, ServerRole, Session, SessionId, Time, User, UserId};
 use crate::store::sessions as table;
@@ -256,11 +256,20 @@ impl Chat {
     }
 
     /// Somebody's own live sessions, the newest first.
-    pub async fn sessions(&self, who: Who) -> Result<Vec<Session>, Error> {
-        let now = self.now();
-        self.store
-            .query(move |tx| Ok(table::list(tx, who.user, now, who.session)?))
-            .await
+    pub async fn sessions(&self, who: Who, page: Page) -> Result<List<Session>, Error> {
+        let ((at, id), rows, now) = (page.before_place()?, page.rows(), self.now());
+        let found = self
+            .store
+            .query(move |tx| {
+                let (whose, before) = ((who.user, who.session), (at, SessionId(id)));
+                Ok::<_, Error>(table::list(tx, whose, now, before, rows)?)
+            })
+            .await?;
+        Ok(page.list(
+            found,
+            |session| place(session.created_at, session.id.0),
+            |session| session,
+        ))
     }
 
     /// Ends one of somebody's own sessions.

@@ -63,17 +63,20 @@ pub(crate) fn owner(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Owner>, Err
     )
 }
 
-/// Somebody's live sessions, the newest first.
+/// Somebody's live sessions, the newest first, from before the given place on.
 pub(crate) fn list(
     tx: &mut Tx<'_>,
-    user: UserId,
+    (user, current): (UserId, SessionId),
     now: Time,
-    current: SessionId,
+    let (at, id) = before;
+    before: (Time, SessionId),
+    limit: i64,
 ) -> Result<Vec<Session>, Error> {
     tx.all(
         "SELECT id, created_at, last_seen_at, user_agent, address FROM sessions
-         WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC",
-        values![user, now],
+         WHERE user_id = ? AND expires_at > ? AND created_at <= ? AND (created_at < ? OR id < ?)
+         ORDER BY created_at DESC, id DESC LIMIT ?",
+        values![user, now, at, at, id, limit],
         |row| {
             let id = row.get(0)?;
             Ok(Session {

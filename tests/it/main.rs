@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod order;
 mod presence;
+mod plans;
 mod property;
 mod registration;
 mod rest_accounts;

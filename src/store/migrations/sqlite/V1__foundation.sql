@@ -25,7 +25,7 @@ CREATE TABLE sessions (
     user_agent    TEXT,
     address       TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_user ON sessions (user_id, created_at, id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
 CREATE TABLE rooms (
@@ -51,8 +51,8 @@ CREATE TABLE room_members (
     read_seq      INTEGER NOT NULL,
     PRIMARY KEY (room_id, user_id)
 ) WITHOUT ROWID;
-CREATE INDEX room_members_user ON room_members (user_id, joined_at, room_id);
 CREATE INDEX room_members_order ON room_members (room_id, joined_at, user_id);
+CREATE INDEX room_members_user ON room_members (user_id, joined_at, room_id);
 
 CREATE TABLE room_bans (
     room_id       BLOB NOT NULL REFERENCES rooms (id),
