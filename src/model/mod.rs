@@ -20,7 +20,3 @@ pub use time::Time;
 /// The address of a client: the peer's own or, behind a trusted proxy, the forwarded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub std::net::IpAddr);
-
-/// Names one request, one event or one internal error in answers and in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(pub std::sync::Arc<str>);

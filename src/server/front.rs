@@ -5,7 +5,7 @@ use super::listener::PeerAddress;
 use super::origin::Origins;
 use crate::config::Config;
 use crate::http::Fault;
-use crate::model::{ClientAddress, RequestId};
+use crate::model::ClientAddress;
 use crate::realtime::{Entrance, entrance};
 use axum::Router;
 use axum::body::Body;
@@ -69,9 +69,6 @@ impl Inner {
             let address = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
             request.extensions_mut().insert(ClientAddress(address));
         }
-        request
-            .extensions_mut()
-            .insert(RequestId(id.as_str().into()));
         let mut answer = if is_for_engine(request.uri().path()) {
             if self.origins.allow(request.headers()) {
                 self.entrance.call(request).await.map(Body::new)
