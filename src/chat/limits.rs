@@ -10,6 +10,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -18,16 +19,16 @@ const HOUR: Duration = Duration::from_hours(1);
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 
-/// All rates that are counted a user or an address; nothing of them when they are off.
+/// All rates that are counted a user or a client's network; nothing of them when they are off.
 pub struct Limits(Option<Rates>);
 
 struct Rates {
     messages: Keyed<(UserId, RoomId)>,
     requests: Keyed<UserId>,
-    sign_in_addresses: Keyed<ClientAddress>,
+    sign_in_networks: Keyed<IpAddr>,
     sign_in_accounts: Keyed<String>,
     passwords: Keyed<UserId>,
-    registrations: Keyed<ClientAddress>,
+    registrations: Keyed<IpAddr>,
     events: Quota,
 }
 
@@ -86,7 +87,7 @@ impl Limits {
                 limits.requests_per_second,
                 second,
             )),
-            sign_in_addresses: keyed(sign_in),
+            sign_in_networks: keyed(sign_in),
             sign_in_accounts: keyed(sign_in),
             passwords: keyed(sign_in),
             registrations: keyed(quota(
@@ -124,7 +125,7 @@ impl Limits {
     /// Counts a try to sign in: by where it comes from and by the account that it names.
     pub fn sign_in(&self, address: ClientAddress, account: &str) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |rates| {
-            charge(&rates.sign_in_addresses, &address)?;
+            charge(&rates.sign_in_networks, &address.network())?;
             charge(&rates.sign_in_accounts, &account.to_owned())
         })
     }
@@ -148,7 +149,7 @@ impl Limits {
         if let Some(rates) = &self.0 {
             rates.messages.retain_recent();
             rates.requests.retain_recent();
-            rates.sign_in_addresses.retain_recent();
+            rates.sign_in_networks.retain_recent();
             rates.sign_in_accounts.retain_recent();
             rates.passwords.retain_recent();
             rates.registrations.retain_recent();

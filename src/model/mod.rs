@@ -17,6 +17,26 @@ pub use records::{
 };
 pub use time::Time;
 
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Bits of an IPv6 address that name its host within a network; the others name the network, and one
+/// customer has all of it (RFC 6177).
+const IPV6_HOST_BITS: u32 = 64;
+
 /// The address of a client: the peer's own or, behind a trusted proxy, the forwarded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientAddress(pub std::net::IpAddr);
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// What a client is counted by: an IPv4 address, also one that is mapped into IPv6, is a client;
+    /// of IPv6 addresses all of a /64 are one client, which stands for them by its first address.
+    pub fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() >> IPV6_HOST_BITS << IPV6_HOST_BITS;
+                IpAddr::V6(Ipv6Addr::from_bits(network))
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        }
+    }
+}

@@ -292,6 +292,50 @@ async fn sign_ins_are_limited_by_address_and_by_account() {
 }
 
 #[tokio::test]
+async fn a_client_is_counted_by_its_network_where_that_is_all_its_own() {
+    let app = App::with(|config| {
+        config.limits.sign_in_burst = 2;
+        config.limits.registrations_per_hour = 1;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let tries = async |addresses: [&str; 4]| {
+        for (number, address) in addresses.into_iter().enumerate() {
+            let body = json!({ "username": format!("{address}-{number}"), "password": PASSWORD });
+            let answer = from(&app, address, "/api/auth/login", body).await;
+            match number {
+                0 | 1 | 3 => answer.expect_error(401, "invalid_credentials"),
+                _ => answer.expect_error(429, "rate_limited"),
+            };
+        }
+    };
+    // The first three share a /64, which is the least that a customer has; the last does not.
+    let within = "2001:db8:0:1:ffff:ffff:ffff:ffff";
+    tries([
+        "2001:db8:0:1::1",
+        "2001:db8:0:1:1::2",
+        within,
+        "2001:db8:0:2::1",
+    ])
+    .await;
+    // An IPv4 address is one client, however it is written, and its neighbour another.
+    tries([
+        "192.0.2.1",
+        "::ffff:192.0.2.1",
+        "192.0.2.1",
+        "::ffff:192.0.2.2",
+    ])
+    .await;
+    let register = async |address: &str, name: &str| {
+        let body = json!({ "username": name, "email": format!("{name}@b"), "password": PASSWORD });
+        from(&app, address, "/api/auth/register", body).await
+    };
+    register("2001:db8:0:3::1", "ada").await.expect(201);
+    is_limited(register("2001:db8:0:3::2", "bob").await);
+    register("2001:db8:0:4::1", "bob").await.expect(201);
+}
+
+#[tokio::test]
 async fn connections_that_are_not_signed_in_are_few() {
     let app = App::with(|config| {
         config.server.exempt_addresses = Vec::new();
