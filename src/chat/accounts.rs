@@ -6,7 +6,8 @@ use super::sessions::{Device, SignedIn, Who, end_others};
 use super::{Chat, Command, Error, Input};
 use crate::config::Registration as Policy;
 use crate::model::{
-    DisplayName, EmailAddress, Event, Password, Profile, ServerRole, User, UserId, Username,
+    DisplayName, EmailAddress, Event, Invalid, Password, Profile, ServerRole, User, UserId,
+    Username,
 };
 use crate::store::{sessions, users};
 
@@ -66,19 +67,30 @@ pub struct NewAccount {
 
 impl Login {
     /// Reads `{email or username, password}`. An `email` without `@` is taken for a name.
+        input.check()?;
     pub fn read(mut input: Input) -> Result<Self, Error> {
-        let email = input.optional_text("email", |text| Ok(text.to_owned()));
-        let username = input.optional_text("username", |text| Ok(text.to_owned()));
+        let email = input.optional_text("email", |text| login_name("email", text));
+        let username = input.optional_text("username", |text| login_name("username", text));
         // Whatever was typed is tried: what the rules for new passwords say does not matter here.
         let password = input.text("password", |text| Password::new("password", text, 0));
         let (Some(name), Some(password)) = (email.or(username), password) else {
-            input.check()?;
             return Err(Error::field("email", "or 'username' must be given"));
         };
         let account = if name.contains('@') {
             Account::Email(EmailAddress::key_of(&name))
         } else {
             Account::Username(Username::key_of(&name))
+/// What somebody signs in with. Tries are counted by it and kept for a while, so that what is longer
+/// than any name or address, and nobody's by that, is refused before it is counted.
+fn login_name(field: &'static str, text: &str) -> Result<String, Invalid> {
+    const MAX_BYTES: usize = EmailAddress::MAX_BYTES;
+    if text.len() > MAX_BYTES {
+        let why = format!("must have at most {MAX_BYTES} bytes");
+        return Err(Invalid { field, why });
+    }
+    Ok(text.to_owned())
+}
+
         };
         Ok(Self { account, password })
     }

@@ -174,8 +174,9 @@ fn line(field: &'static str, text: &str, most: usize) -> Result<String, Invalid>
 }
 
 impl EmailAddress {
-    /// The longest address that can be delivered to (RFC 5321, section 4.5.3.1).
-    const MAX_BYTES: usize = 254;
+    /// The longest address that can be delivered to: a path of 256 bytes without its brackets
+    /// (RFC 5321, section 4.5.3.1).
+    pub const MAX_BYTES: usize = 254;
 
     /// Checks the form only.
     pub fn new(text: &str) -> Result<Self, Invalid> {

@@ -336,6 +336,27 @@ async fn a_client_is_counted_by_its_network_where_that_is_all_its_own() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_too_long_for_anybody_is_refused_before_it_is_counted() {
+    let app = App::with(|config| config.limits.sign_in_burst = 2).await;
+    let hashes = app.server.chat().hashes_computed();
+    let login = async |field: &str, name: String| {
+        let mut body = json!({ "password": PASSWORD });
+        body[field] = name.into();
+        app.stranger().post("/api/auth/login", body).await
+    };
+    for field in ["username", "email", "username", "email"] {
+        // Bytes count, not characters.
+        for name in ["x".repeat(255), "é".repeat(128)] {
+            let error = login(field, name).await.expect_error(400, "invalid_input");
+            assert!(error["details"]["fields"][field].is_string(), "{error}");
+        }
+    }
+    assert_eq!(app.server.chat().hashes_computed(), hashes);
+    let longest = login("email", format!("{}@b", "x".repeat(252))).await;
+    longest.expect_error(401, "invalid_credentials");
+}
+
+#[tokio::test]
 async fn connections_that_are_not_signed_in_are_few() {
     let app = App::with(|config| {
         config.server.exempt_addresses = Vec::new();
