@@ -25,6 +25,7 @@ pub struct Limits(Option<Rates>);
 struct Rates {
     messages: Keyed<(UserId, RoomId)>,
     requests: Keyed<UserId>,
+    unsigned_requests: Keyed<IpAddr>,
     sign_in_networks: Keyed<IpAddr>,
     sign_in_accounts: Keyed<String>,
     passwords: Keyed<UserId>,
@@ -76,17 +77,15 @@ impl Limits {
     pub fn new(limits: &config::Limits) -> Self {
         let second = Duration::from_secs(1);
         let sign_in = quota(limits.sign_in_burst, limits.sign_in_per_minute, MINUTE);
+        let requests = quota(limits.requests_burst, limits.requests_per_second, second);
         Self(limits.enabled.then(|| Rates {
             messages: keyed(quota(
                 limits.messages_burst,
                 limits.messages_per_second,
                 second,
             )),
-            requests: keyed(quota(
-                limits.requests_burst,
-                limits.requests_per_second,
-                second,
-            )),
+            requests: keyed(requests),
+            unsigned_requests: keyed(requests),
             sign_in_networks: keyed(sign_in),
             sign_in_accounts: keyed(sign_in),
             passwords: keyed(sign_in),
@@ -122,6 +121,13 @@ impl Limits {
             .map_or(Ok(()), |rates| charge(&rates.requests, &user))
     }
 
+    /// Counts a REST request of somebody who need not be signed in for it, by where it comes from.
+    pub fn unsigned_request(&self, address: ClientAddress) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), |rates| {
+            charge(&rates.unsigned_requests, &address.network())
+        })
+    }
+
     /// Counts a try to sign in: by where it comes from and by the account that it names.
     pub fn sign_in(&self, address: ClientAddress, account: &str) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |rates| {
@@ -139,9 +145,9 @@ impl Limits {
 
     /// Counts a registration.
     pub fn registration(&self, address: ClientAddress) -> Result<(), Error> {
-        self.0
-            .as_ref()
-            .map_or(Ok(()), |rates| charge(&rates.registrations, &address))
+        self.0.as_ref().map_or(Ok(()), |rates| {
+            charge(&rates.registrations, &address.network())
+        })
     }
 
     /// Forgets everybody who is back at a full allowance.
@@ -149,6 +155,7 @@ impl Limits {
         if let Some(rates) = &self.0 {
             rates.messages.retain_recent();
             rates.requests.retain_recent();
+            rates.unsigned_requests.retain_recent();
             rates.sign_in_networks.retain_recent();
             rates.sign_in_accounts.retain_recent();
             rates.passwords.retain_recent();

@@ -36,7 +36,7 @@ pub use tokens::SECRET_BYTES;
 pub use crate::store::{Outbox, Told};
 
 use crate::config::Config;
-use crate::model::{Event, Time, UserId};
+use crate::model::{ClientAddress, Event, Time, UserId};
 use crate::store::{self, Store};
 use limits::Limits;
 use passwords::Passwords;
@@ -99,6 +99,11 @@ impl Chat {
     pub fn event_rate(&self) -> EventRate {
         self.limits.events()
     }
+    /// Counts a REST request of somebody who need not be signed in for it.
+    pub fn charge_unsigned_request(&self, address: ClientAddress) -> Result<(), Error> {
+        self.limits.unsigned_request(address)
+    }
+
 
     /// Notes that somebody came or went; the fan-out says so. Says whether that is news.
     pub fn set_online(&self, user: UserId, online: bool) -> bool {

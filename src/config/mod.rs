@@ -134,10 +134,10 @@ pub struct Limits {
     /// New accounts an hour, per address.
     #[serde(deserialize_with = "check::limit")]
     pub registrations_per_hour: u32,
-    /// REST requests at once, per user.
+    /// REST requests at once, per user, and per network of those who are not signed in.
     #[serde(deserialize_with = "check::limit")]
     pub requests_burst: u32,
-    /// REST requests a second, per user.
+    /// REST requests a second, per user, and per network of those who are not signed in.
     #[serde(deserialize_with = "check::limit")]
     pub requests_per_second: u32,
 }

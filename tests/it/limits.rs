@@ -357,6 +357,51 @@ async fn a_name_that_is_too_long_for_anybody_is_refused_before_it_is_counted() {
 }
 
 #[tokio::test]
+async fn what_is_read_without_signing_in_is_limited_by_network() {
+    let change = |config: &mut chatd::config::Config| {
+        config.limits.requests_burst = 5;
+        config.limits.requests_per_second = 2;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    };
+    let app = App::with(change).await;
+    let look = async |app: &App, address: &str| {
+        let path = "/api/rooms/invites/nonsense";
+        let request = app.http.get(format!("{}{path}", app.url()));
+        let answer = request.header("x-forwarded-for", address).send();
+        Person::answer(answer.await.unwrap()).await
+    };
+    let refused = soon("a refusal", async {
+        loop {
+            let answer = look(&app, "2001:db8::1").await;
+            if answer.status != 404 {
+                return answer;
+            }
+        }
+    })
+    .await;
+    assert!(is_limited(refused) <= Duration::from_millis(500));
+    look(&app, "2001:db8:0:1::1")
+        .await
+        .expect_error(404, "not_found");
+    // Whoever is signed in has an allowance of their own.
+    app.person("ada")
+        .await
+        .get("/api/users/me")
+        .await
+        .expect(200);
+    let unlimited = App::with(|config| {
+        change(config);
+        config.limits.enabled = false;
+    })
+    .await;
+    for _ in 0..20 {
+        look(&unlimited, "2001:db8::1")
+            .await
+            .expect_error(404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn connections_that_are_not_signed_in_are_few() {
     let app = App::with(|config| {
         config.server.exempt_addresses = Vec::new();
