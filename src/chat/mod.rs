@@ -15,6 +15,7 @@ mod messages;
 mod page;
 mod passwords;
 mod presence;
+mod readiness;
 mod rooms;
 mod sessions;
 mod tokens;
@@ -41,6 +42,7 @@ use crate::store::{self, Store};
 use limits::Limits;
 use passwords::Passwords;
 use presence::Presence;
+use readiness::Readiness;
 use sessions::Sessions;
 use std::sync::Arc;
 use tokens::Tokens;
@@ -58,6 +60,7 @@ pub struct Chat {
     tokens: Tokens,
     sessions: Sessions,
     presence: Presence,
+    readiness: Readiness,
 }
 
 impl Chat {
@@ -74,6 +77,7 @@ impl Chat {
             tokens: Tokens::new(secret),
             sessions: Sessions::default(),
             presence: Presence::default(),
+            readiness: Readiness::default(),
             store,
             config,
             clock,
@@ -95,29 +99,19 @@ impl Chat {
         self.limits.request(user)
     }
 
-    /// The rate of a new connection's events.
-    pub fn event_rate(&self) -> EventRate {
-        self.limits.events()
-    }
     /// Counts a REST request of somebody who need not be signed in for it.
     pub fn charge_unsigned_request(&self, address: ClientAddress) -> Result<(), Error> {
         self.limits.unsigned_request(address)
     }
 
+    /// The rate of a new connection's events.
+    pub fn event_rate(&self) -> EventRate {
+        self.limits.events()
+    }
 
     /// Notes that somebody came or went; the fan-out says so. Says whether that is news.
     pub fn set_online(&self, user: UserId, online: bool) -> bool {
         self.presence.set(user, online)
-    }
-
-    /// Whether the database answers.
-    pub async fn ready(&self) -> Result<(), Error> {
-        self.store
-            .query(|tx| {
-                tx.one("SELECT 1", &[], |_| Ok(()))?;
-                Ok(())
-            })
-            .await
     }
 
     /// Brings what is held in memory up to an event that was committed. The fan-out calls this
