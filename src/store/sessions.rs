@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::sql::{Tx, values};
+use super::users::role;
 use crate::model::{ServerRole, Session, SessionId, Time, UserId};
 
 /// A sign-in to be kept.
@@ -51,11 +52,7 @@ pub(crate) fn owner(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Owner>, Err
         |row| {
             Ok(Owner {
                 user: row.get(0)?,
-                role: if row.get(1)? {
-                    ServerRole::Admin
-                } else {
-                    ServerRole::User
-                },
+                role: role(row.get(1)?),
                 expires_at: row.get(2)?,
                 last_seen_at: row.get(3)?,
             })

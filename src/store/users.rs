@@ -72,11 +72,7 @@ fn read(row: &Row<'_>) -> Result<User, Error> {
         username: row.get(1)?,
         display_name: row.get(2)?,
         email: row.get(3)?,
-        role: if row.get(4)? {
-            ServerRole::Admin
-        } else {
-            ServerRole::User
-        },
+        role: role(row.get(4)?),
         disabled: row.get(5)?,
         created_at: row.get(6)?,
     })
