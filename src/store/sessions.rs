@@ -65,10 +65,10 @@ pub(crate) fn list(
     tx: &mut Tx<'_>,
     (user, current): (UserId, SessionId),
     now: Time,
-    let (at, id) = before;
     before: (Time, SessionId),
     limit: i64,
 ) -> Result<Vec<Session>, Error> {
+    let (at, id) = before;
     tx.all(
         "SELECT id, created_at, last_seen_at, user_agent, address FROM sessions
          WHERE user_id = ? AND expires_at > ? AND created_at <= ? AND (created_at < ? OR id < ?)
@@ -96,12 +96,19 @@ pub(crate) fn ids(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SessionId>, Error
     )
 }
 
+/// Lets a session live on, and says whether there is one. It is looked for by itself, since some
+/// databases do not count a row as changed that gets the value that it has.
 pub(crate) fn extend(tx: &mut Tx<'_>, id: SessionId, expires_at: Time) -> Result<bool, Error> {
-    let changed = tx.execute(
+    tx.execute(
         "UPDATE sessions SET expires_at = ? WHERE id = ?",
         values![expires_at, id],
     )?;
-    Ok(changed > 0)
+    let found = tx.one(
+        "SELECT expires_at FROM sessions WHERE id = ?",
+        values![id],
+        |row| row.get::<Time>(0),
+    )?;
+    Ok(found.is_some())
 }
 
 pub(crate) fn touch(tx: &mut Tx<'_>, id: SessionId, at: Time) -> Result<(), Error> {
