@@ -14,12 +14,6 @@ struct Sent {
     message: Message,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    read_seq: i64,
-}
-
 /// Hands an event to its function.
 pub(super) fn dispatch(asked: Asked, input: Input) {
     match asked.event() {
@@ -128,8 +122,7 @@ fn message_read(asked: Asked, mut input: Input) {
         let up_to = ReadUpTo::read(&mut input)?;
         let room = room.ok_or_else(|| input.refusal())?;
         let from = Some(asked.connection.id);
-        let command = asked.shell.chat.mark_read(asked.who, room, up_to, from);
-        Ok(command.map(|read_seq| Read { read_seq }))
+        Ok(asked.shell.chat.mark_read(asked.who, room, up_to, from))
     })();
     reply(asked, command);
 }
