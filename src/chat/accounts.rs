@@ -11,11 +11,6 @@ use crate::model::{
 };
 use crate::store::{sessions, users};
 
-/// Milliseconds or seconds of a configured duration, as times count them.
-pub(super) fn digits(count: u128) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
 /// An account that somebody asks for.
 #[derive(Debug, Clone)]
 pub struct Registration {
@@ -67,12 +62,12 @@ pub struct NewAccount {
 
 impl Login {
     /// Reads `{email or username, password}`. An `email` without `@` is taken for a name.
-        input.check()?;
     pub fn read(mut input: Input) -> Result<Self, Error> {
         let email = input.optional_text("email", |text| login_name("email", text));
         let username = input.optional_text("username", |text| login_name("username", text));
         // Whatever was typed is tried: what the rules for new passwords say does not matter here.
         let password = input.text("password", |text| Password::new("password", text, 0));
+        input.check()?;
         let (Some(name), Some(password)) = (email.or(username), password) else {
             return Err(Error::field("email", "or 'username' must be given"));
         };
@@ -80,6 +75,11 @@ impl Login {
             Account::Email(EmailAddress::key_of(&name))
         } else {
             Account::Username(Username::key_of(&name))
+        };
+        Ok(Self { account, password })
+    }
+}
+
 /// What somebody signs in with. Tries are counted by it and kept for a while, so that what is longer
 /// than any name or address, and nobody's by that, is refused before it is counted.
 fn login_name(field: &'static str, text: &str) -> Result<String, Invalid> {
@@ -89,11 +89,6 @@ fn login_name(field: &'static str, text: &str) -> Result<String, Invalid> {
         return Err(Invalid { field, why });
     }
     Ok(text.to_owned())
-}
-
-        };
-        Ok(Self { account, password })
-    }
 }
 
 impl AccountChange {

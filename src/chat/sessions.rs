@@ -207,10 +207,16 @@ impl Chat {
         }
     }
 
+    /// When a session ends that is begun or refreshed at `from`.
+    fn session_end(&self, from: Time) -> Time {
+        let ms = self.config.accounts.token_ttl.as_millis();
+        from.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
     /// The session of a new sign-in and the moment when it ends.
     pub(super) fn new_session(&self, user: UserId, device: &Device) -> (table::NewSession, Time) {
         let now = self.now();
-        let expires_at = now.plus_ms(digits(self.config.accounts.token_ttl.as_millis()));
+        let expires_at = self.session_end(now);
         let session = table::NewSession {
             id: SessionId::new(),
             user,
@@ -239,9 +245,7 @@ impl Chat {
 
     /// A new token for the same session, which lives as long as its newest token.
     pub async fn refresh(&self, who: Who) -> Result<Token, Error> {
-        let expires_at = self
-            .now()
-            .plus_ms(digits(self.config.accounts.token_ttl.as_millis()));
+        let expires_at = self.session_end(self.now());
         self.store
             .command(move |tx, _| {
                 if table::extend(tx, who.session, expires_at)? {
