@@ -140,7 +140,7 @@ impl Error {
         Self::new(Code::Forbidden, message)
     }
 
-    /// No such thing; `what` is a noun with its article, such as "this room".
+    /// No such thing; `what` is what follows "There is no", such as "such room".
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
