@@ -150,6 +150,11 @@ impl Error {
         Self::new(Code::NotAMember, "You are not a member of this room.")
     }
 
+    /// Typing is told only where one has the room open.
+    pub fn room_not_open() -> Self {
+        Self::forbidden("Send join_room before typing in a room.")
+    }
+
     /// Kept out.
     pub fn banned() -> Self {
         Self::new(Code::Banned, "You were banned from this room.")
