@@ -32,7 +32,7 @@ const QUEUE_COMMANDS: usize = 4096;
 const OUTBOX_BATCHES: usize = 64;
 /// So many queries run at once.
 const READERS: u32 = 4;
-/// A query waits so long for its turn.
+/// A query waits so long for its turn, and then for a reader, which it has unless none can be opened.
 const READER_WAIT: Duration = Duration::from_secs(1);
 /// A query runs so long at most, since a long one keeps the write-ahead log from being emptied.
 const QUERY_TIME: Duration = Duration::from_secs(5);
@@ -107,7 +107,11 @@ impl Store {
             .map_err(|error| Error::Database(error.to_string()))?;
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
-            .min_idle(Some(1))
+            // All are opened now and stay open, so that no query waits for that, or fails for it.
+            .min_idle(Some(READERS))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connection_timeout(READER_WAIT)
             .build(sqlite::readers(path))
             .map_err(|error| Error::Database(error.to_string()))?;
         let store = Self(Arc::new(Shared {

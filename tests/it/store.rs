@@ -154,6 +154,16 @@ async fn a_database_that_somebody_else_locks_is_waited_for_and_then_refused_with
     assert_eq!(rooms["rooms"].as_array().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn every_reader_is_open_from_the_start() {
+    let app = App::start().await;
+    let database = app.folder.path().join("chatd.db").canonicalize().unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open = open.filter(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == database));
+    // One that writes, and four that read.
+    assert_eq!(open.count(), 5);
+}
+
 /// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
 /// gone with the process; nothing of it is left behind whatever happens.
 fn on_a_small_disk(root: &Path, options: &[&str]) -> Command {
