@@ -1,8 +1,9 @@
 //! The writer: one thread, one connection, many commands to a commit.
 
+use super::checkpoint::{Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
-use super::{Error, FatalDisk};
+use super::{Error, Fatal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -18,13 +19,27 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
 
 pub(super) struct Writer {
-    pub connection: rusqlite::Connection,
-    pub queue: Receiver<Box<dyn Job>>,
-    pub outbox: OutboxSender,
-    pub fatal: FatalDisk,
+    connection: rusqlite::Connection,
+    queue: Receiver<Box<dyn Job>>,
+    outbox: OutboxSender,
+    fatal: Fatal,
 }
 
 impl Writer {
+    pub fn new(
+        connection: rusqlite::Connection,
+        queue: Receiver<Box<dyn Job>>,
+        outbox: OutboxSender,
+        fatal: Fatal,
+    ) -> Self {
+        Self {
+            connection,
+            queue,
+            outbox,
+            fatal,
+        }
+    }
+
     /// Works until every sender of the queue is gone and the queue is empty.
     pub fn run(mut self) {
         let mut since_checkpoint = 0;
@@ -32,8 +47,8 @@ impl Writer {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    if since_checkpoint > 0 {
-                        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+                    // What a reader kept from being emptied is tried again the next time.
+                    if since_checkpoint > 0 && self.checkpoint(Checkpoint::Empty) {
                         since_checkpoint = 0;
                     }
                     continue;
@@ -49,11 +64,11 @@ impl Writer {
                 tracing::debug!("nobody listens to the outbox any more");
             }
             if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
-                self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+                self.checkpoint(Checkpoint::CopyBack);
                 since_checkpoint = 0;
             }
         }
-        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.checkpoint(Checkpoint::Empty);
     }
 
     /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up.
@@ -65,11 +80,17 @@ impl Writer {
                 for job in &mut rest[..done] {
                     job.fail(error.clone());
                 }
-                if let Error::Disk(why) = &error {
-                    (self.fatal)(why);
-                }
+                self.failed(&error);
             }
             rest = &mut rest[done..];
+        }
+    }
+
+    /// Sees to what went wrong with the database itself.
+    fn failed(&mut self, error: &Error) {
+        match error {
+            Error::Disk(why) => (self.fatal)(&format!("the disk failed: {why}")),
+            _ => {}
         }
     }
 
@@ -126,10 +147,15 @@ impl Writer {
         }
     }
 
-    fn checkpoint(&mut self, pragma: &'static str) {
-        let done = self.connection.query_row(pragma, [], |_| Ok(()));
-        if let Err(error) = done {
-            tracing::warn!(%error, "the write-ahead log could not be copied back");
+    /// Copies the write-ahead log back; says whether all of what was wanted is done.
+    fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
+        match checkpoint(&self.connection, wanted) {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied back");
+                self.failed(&error);
+                false
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The size of the disk that is filled, in bytes.
 const DISK: u64 = 4 * 1024 * 1024;
@@ -162,6 +163,25 @@ async fn every_reader_is_open_from_the_start() {
     let open = open.filter(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == database));
     // One that writes, and four that read.
     assert_eq!(open.count(), 5);
+}
+
+#[tokio::test]
+async fn somebody_who_reads_the_database_does_not_hold_up_a_stop() {
+    let app = App::start().await;
+    let ada = app.person("ada").await;
+    let reader = app.database();
+    reader.execute_batch("BEGIN; SELECT * FROM users;").unwrap();
+    let room = ada.room("lounge", false).await;
+    let folder = app.folder.clone();
+    let began = Instant::now();
+    app.server.stop().await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    drop(reader);
+    let app = App::on(folder, |config| config.limits.enabled = false).await;
+    let signed_in = json!({ "user": { "id": ada.id }, "token": ada.token });
+    let ada = Person::at(&app.url(), &app.http, "ada", signed_in);
+    ada.get(&format!("/api/rooms/{room}")).await.expect(200);
 }
 
 /// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
