@@ -6,7 +6,7 @@ use super::sql::Tx;
 use super::{Error, Fatal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// At most so many commands share a commit.
 const BATCH_COMMANDS: usize = 256;
@@ -14,6 +14,8 @@ const BATCH_COMMANDS: usize = 256;
 const COMMANDS_BETWEEN_CHECKPOINTS: usize = 500;
 /// After so long without a command the write-ahead log is emptied.
 const IDLE: Duration = Duration::from_secs(10);
+/// When nobody listens to the outbox the process may just be ending, by itself, for so long.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Where a batch goes once it is on disk.
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
@@ -60,8 +62,9 @@ impl Writer {
             since_checkpoint += batch.len();
             self.commit(&mut batch);
             let told = batch.into_iter().map(Job::told).collect();
-            if self.outbox.blocking_send(told).is_err() {
-                tracing::debug!("nobody listens to the outbox any more");
+            if let Err(untold) = self.outbox.blocking_send(told) {
+                self.end_unheard(untold.0);
+                break;
             }
             if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
                 self.checkpoint(Checkpoint::CopyBack);
@@ -69,6 +72,30 @@ impl Writer {
             }
         }
         self.checkpoint(Checkpoint::Empty);
+    }
+
+    /// Nobody listens to the outbox any more. When the process is ending nobody gives commands either.
+    /// But if somebody still does, the fan-out has failed: they would never be answered, nor anybody
+    /// told. What was committed is not answered, so that clients send it again to the next process.
+    fn end_unheard(&self, untold: Vec<Told>) {
+        let ended = Instant::now() + ENDING;
+        let mut unheard = Vec::new();
+        loop {
+            let left = ended.saturating_duration_since(Instant::now());
+            match self.queue.recv_timeout(left) {
+                Ok(job) => unheard.push(job),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if left.is_zero() {
+                break;
+            }
+        }
+        if let Ok(job) = self.queue.recv() {
+            unheard.push(job);
+            (self.fatal)("the fan-out is gone, so that nobody would be told or answered");
+        }
+        drop((untold, unheard));
     }
 
     /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up.

@@ -2,11 +2,12 @@
 
 use super::harness::{App, Executable, Person, Transport, executable, payloads, soon};
 use chatd::server::data_folder::DataFolder;
+use chatd::store::{Command, Error, Outbox, Store, Told};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::{self, Stdio};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// The size of the disk that is filled, in bytes.
@@ -184,9 +185,62 @@ async fn somebody_who_reads_the_database_does_not_hold_up_a_stop() {
     ada.get(&format!("/api/rooms/{room}")).await.expect(200);
 }
 
+/// A store of a test's own, and what it says when it cannot go on.
+fn bare_store(folder: &Path) -> (Store, Outbox, mpsc::Receiver<String>) {
+    let (say, said) = mpsc::channel();
+    let fatal = move |why: &str| say.send(why.to_owned()).unwrap();
+    let (store, outbox) = Store::open(&folder.join("chatd.db"), Box::new(fatal)).unwrap();
+    (store, outbox, said)
+}
+
+/// A command that does nothing.
+fn nothing(store: &Store) -> Command<(), Error> {
+    store.command(|_, _| Ok(()))
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_listens_to_any_more_says_so_and_does_not_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, outbox, said) = bare_store(folder.path());
+    drop(outbox);
+    let why = soon("that the store gives up", async {
+        let mut tries = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tries.tick().await;
+            nothing(&store).then(|_| ());
+            if let Ok(why) = said.try_recv() {
+                return why;
+            }
+        }
+    })
+    .await;
+    assert!(why.contains("fan-out"), "{why}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_ends_without_a_complaint_whether_or_not_somebody_listens() {
+    for listens in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut outbox, said) = bare_store(folder.path());
+        nothing(&store).then(|_| ());
+        let listener = tokio::spawn(async move {
+            while let Some(batch) = outbox.recv().await {
+                batch.into_iter().for_each(Told::finish);
+                if !listens {
+                    break;
+                }
+            }
+        });
+        nothing(&store).then(|_| ());
+        soon("the end", store.close()).await;
+        soon("the listener's end", listener).await.unwrap();
+        assert_eq!(said.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    }
+}
+
 /// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
 /// gone with the process; nothing of it is left behind whatever happens.
-fn on_a_small_disk(root: &Path, options: &[&str]) -> Command {
+fn on_a_small_disk(root: &Path, options: &[&str]) -> process::Command {
     const SCRIPT: &str = r#"mount -t tmpfs -o "size=$2,mode=700" chatd-test "$1" &&
         head -c "$3" /dev/zero >"$1/filler" && exec "$4" serve"#;
     let data = executable::data(root);
