@@ -16,6 +16,8 @@ const COMMANDS_BETWEEN_CHECKPOINTS: usize = 500;
 const IDLE: Duration = Duration::from_secs(10);
 /// When nobody listens to the outbox the process may just be ending, by itself, for so long.
 const ENDING: Duration = Duration::from_secs(1);
+/// Between two warnings of a full disk.
+const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 
 /// Where a batch goes once it is on disk.
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
@@ -25,6 +27,8 @@ pub(super) struct Writer {
     queue: Receiver<Box<dyn Job>>,
     outbox: OutboxSender,
     fatal: Fatal,
+    /// When a full disk was last warned of.
+    warned_at: Option<Instant>,
 }
 
 impl Writer {
@@ -39,6 +43,7 @@ impl Writer {
             queue,
             outbox,
             fatal,
+            warned_at: None,
         }
     }
 
@@ -117,8 +122,20 @@ impl Writer {
     fn failed(&mut self, error: &Error) {
         match error {
             Error::Disk(why) => (self.fatal)(&format!("the disk failed: {why}")),
+            Error::Full => self.warn_of_full_disk(),
             _ => {}
         }
+    }
+
+    fn warn_of_full_disk(&mut self) {
+        let is_soon = |at: Instant| at.elapsed() < BETWEEN_WARNINGS;
+        if self.warned_at.is_some_and(is_soon) {
+            return;
+        }
+        self.warned_at = Some(Instant::now());
+        tracing::warn!(
+            "the disk is full: what writes is refused with storage_full, reading still works; once there is room again writing goes on by itself"
+        );
     }
 
     /// Runs jobs from the front in one transaction; says how many, and what spoiled all of them.

@@ -4,6 +4,7 @@ use super::harness::{App, Executable, Person, Transport, executable, payloads, s
 use chatd::server::data_folder::DataFolder;
 use chatd::store::{Command, Error, Outbox, Store, Told};
 use serde_json::json;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 const DISK: u64 = 4 * 1024 * 1024;
 /// How much of it is taken from the start, in bytes.
 const FILLER: u64 = 3 * 1024 * 1024;
+
+/// Where the log of a server on a small disk goes, on a larger one.
+const LOG: &str = "log";
 
 /// Runs `chatd` on a data folder to its end, and gives its exit code and what it said.
 fn run(args: &[&str], data: &Path) -> (Option<i32>, String) {
@@ -259,7 +263,8 @@ async fn start_on_a_small_disk() -> Option<Executable> {
     let root = Arc::new(tempfile::tempdir().unwrap());
     std::fs::create_dir(executable::data(root.path())).unwrap();
     for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
-        let command = on_a_small_disk(root.path(), options);
+        let mut command = on_a_small_disk(root.path(), options);
+        command.stderr(File::create(root.path().join(LOG)).unwrap());
         if let Some(chatd) = Executable::spawn(command, root.clone()).await {
             return Some(chatd);
         }
@@ -317,6 +322,10 @@ async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
     let history = ada.get(&format!("{messages}?limit=1")).await.expect(200);
     assert_eq!(history["lastSeq"], said);
     assert_eq!(chatd.stranger().get("/readyz").await.status, 200);
+    // Whoever runs the server hears of it, and not once a refusal.
+    let log = std::fs::read_to_string(chatd.root().join(LOG)).unwrap();
+    assert_eq!(log.matches("storage_full").count(), 1, "{log}");
+    assert!(log.contains("WARN"), "{log}");
     // Somebody makes room.
     let inside = PathBuf::from(format!("/proc/{}/root", chatd.id()));
     let filler = executable::data(chatd.root()).join("filler");
