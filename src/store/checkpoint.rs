@@ -8,8 +8,9 @@ use std::time::Duration;
 /// When the log has grown to so many pages, because somebody was reading each time it might have
 /// begun anew, commands wait until it does; 64 MiB at SQLite's 4 KiB a page.
 const LOG_PAGES: i64 = 16_384;
-/// They wait so long at most. Queries that begin meanwhile do not need the log.
-const RESTART_WAIT: Duration = Duration::from_secs(1);
+/// They wait so long at most, which most queries do not take. Those that begin meanwhile do not need
+/// the log.
+const RESTART_WAIT: Duration = Duration::from_millis(250);
 
 /// What is wanted of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
