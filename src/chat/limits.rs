@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
+/// So many rooms at once have what was missed in them sent again to one connection, 100 messages each
+/// at most, so that all of it fits into what waits for a client; one more each second. Whoever missed
+/// more fetches it.
+const REPLAYS_BURST: u32 = 8;
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 
@@ -31,15 +35,16 @@ struct Rates {
     passwords: Keyed<UserId>,
     registrations: Keyed<IpAddr>,
     events: Quota,
+    replays: Quota,
 }
 
-/// How often one connection may send events.
+/// How often one connection may do something.
 pub struct EventRate(
     Option<RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>>,
 );
 
 impl EventRate {
-    /// Counts one event.
+    /// Counts it once.
     pub fn charge(&self) -> Result<(), Error> {
         let Some(limiter) = &self.0 else {
             return Ok(());
@@ -95,16 +100,23 @@ impl Limits {
                 HOUR,
             )),
             events: quota(limits.events_burst, limits.events_per_second, second),
+            replays: quota(REPLAYS_BURST, 1, second),
         }))
     }
 
-    /// A new connection's own rate.
+    /// A new connection's own rate of events.
     pub fn events(&self) -> EventRate {
-        EventRate(
-            self.0
-                .as_ref()
-                .map(|rates| RateLimiter::direct_with_clock(rates.events, MonotonicClock)),
-        )
+        self.direct(|rates| rates.events)
+    }
+
+    /// A new connection's own rate of replays.
+    pub fn replays(&self) -> EventRate {
+        self.direct(|rates| rates.replays)
+    }
+
+    fn direct(&self, quota: impl Fn(&Rates) -> Quota) -> EventRate {
+        let rates = self.0.as_ref();
+        EventRate(rates.map(|rates| RateLimiter::direct_with_clock(quota(rates), MonotonicClock)))
     }
 
     /// Counts a message of a user in a room.

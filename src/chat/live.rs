@@ -54,6 +54,17 @@ impl From<Member> for RoomUser {
     }
 }
 
+/// How a connection opens a room.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// The `seq` of the last message that the client has.
+    pub since: Option<i64>,
+    /// Whether what it missed may be sent again; else it is to be fetched.
+    pub may_replay: bool,
+    /// Whether the others are not to hear of it.
+    pub quiet: bool,
+}
+
 impl Chat {
     /// A connection is there. Its event tells the fan-out whose it is and which rooms they are in.
     pub fn attach(&self, who: Who, connection: ConnectionId) -> Command<()> {
@@ -70,20 +81,25 @@ impl Chat {
         })
     }
 
-    /// A connection opens a room, and gets what it missed `since` a number, if that is not too much.
+    /// A connection opens a room, and gets what it missed, if that is not too much.
     pub fn open_room(
         &self,
         who: Who,
         connection: ConnectionId,
         room: RoomId,
-        since: Option<i64>,
-        quiet: bool,
+        opening: Opening,
     ) -> Command<RoomJoined> {
         let now = self.now();
         self.store.command(move |tx, events| {
             let (access, member) = as_member(tx, who, room)?;
+            let since = opening.since;
             let missed = since.map_or(0, |since| (access.last_seq - since).max(0));
-            let complete = missed <= REPLAY_MESSAGES;
+            let most = if opening.may_replay {
+                REPLAY_MESSAGES
+            } else {
+                0
+            };
+            let complete = missed <= most;
             let replay = match since {
                 Some(since) if complete && missed > 0 => {
                     messages::after(tx, room, since, REPLAY_MESSAGES)?
@@ -102,7 +118,7 @@ impl Chat {
                 connection,
                 replay,
                 joined: joined.clone(),
-                quiet,
+                quiet: opening.quiet,
                 at: now,
             });
             Ok(joined)

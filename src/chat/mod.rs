@@ -26,7 +26,7 @@ pub use error::{Code, Error};
 pub use input::Input;
 pub use invites::{InviteRequest, InvitedTo};
 pub use limits::EventRate;
-pub use live::{RoomUser, RoomUsers};
+pub use live::{Opening, RoomUser, RoomUsers};
 pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
@@ -107,6 +107,11 @@ impl Chat {
     /// The rate of a new connection's events.
     pub fn event_rate(&self) -> EventRate {
         self.limits.events()
+    }
+
+    /// How often a connection may have what it missed sent again.
+    pub fn replay_rate(&self) -> EventRate {
+        self.limits.replays()
     }
 
     /// Notes that somebody came or went; the fan-out says so. Says whether that is news.

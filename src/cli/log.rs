@@ -8,7 +8,8 @@ use crate::chat::Clock;
 use crate::config::{LogFormat, LogLevel};
 use std::fmt;
 use std::io::IsTerminal;
-use tracing::field::Field;
+use std::panic::PanicHookInfo;
+use tracing::field::{Field, display};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{FormatFields, Writer, debug_fn};
 use tracing_subscriber::fmt::time::FormatTime;
@@ -65,7 +66,22 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
             .boxed(),
     };
     // There is a log already when several servers run in one process.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    if tracing_subscriber::registry()
+        .with(lines)
+        .try_init()
+        .is_ok()
+    {
+        std::panic::set_hook(Box::new(tell_panic));
+    }
+}
+
+/// A panic is a line of the log like any other, and not text of its own amid JSON.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("without a name");
+    let words = panic.payload_as_str().unwrap_or("without a word");
+    let place = panic.location().map(display);
+    tracing::error!(thread, place, words, "a thread panicked");
 }
 
 /// Colours are for people who look at a terminal and have not asked for none (no-color.org).

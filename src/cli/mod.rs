@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 /// So many threads at most do what blocks: queries, password hashes, files.
 const BLOCKING_THREADS: usize = 64;
@@ -119,6 +120,13 @@ impl Places {
 
 /// Runs `work` to its end, and does not wait long for threads that still block.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    block_on_until(async { (work.await, None) })
+}
+
+/// The same for work that has a deadline at its end, beyond which nothing is waited for.
+fn block_on_until<T>(
+    work: impl Future<Output = (Result<T, Failure>, Option<Instant>)>,
+) -> Result<T, Failure> {
     let runtime: Runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -129,7 +137,8 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
                 format!("no threads could be started: {error}"),
             )
         })?;
-    let done = runtime.block_on(work);
-    runtime.shutdown_timeout(LAST_WAIT);
+    let (done, deadline) = runtime.block_on(work);
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    runtime.shutdown_timeout(left.unwrap_or(LAST_WAIT).min(LAST_WAIT));
     done
 }

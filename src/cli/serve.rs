@@ -1,10 +1,13 @@
 //! `chatd serve`: the server, until it is told to stop.
+//!
+//! Why it does not start is written by `main`, for people, and only in JSON is it in the log as well:
+//! whoever collects that reads nothing else.
 
 use super::door::take_from_commands;
-use super::{Exit, Failure, Places, block_on, log};
+use super::{Exit, Failure, Places, block_on_until, log};
 use crate::chat::Clock;
 use crate::config::{Config, LogFormat, LogLevel};
-use crate::server::Server;
+use crate::server::{STOP_TIME, Server, descriptors};
 use clap::Args;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -12,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,32 +51,74 @@ impl Serve {
         let config = match places.load(self.listen, self.log_format) {
             Ok(loaded) => loaded.config,
             Err(error) => {
-                // Whoever collects logs hears of it too; there is no configuration to ask how.
+                // There is no configuration to ask how the log is to look.
                 log::start(LogLevel::default(), format);
-                tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                if format == LogFormat::Json {
+                    tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                }
                 return Err(error.into());
             }
         };
         log::start(config.log.level, config.log.format);
-        block_on(serve(config))
+        block_on_until(serve(config))
     }
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
-    let stop = stop_signal()
-        .map_err(|error| Failure::failed(format!("signals cannot be received: {error}")))?;
+/// Serves until it is told to stop, and says until when the process may take to end.
+async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
+    let mut stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => {
+            let text = format!("signals cannot be received: {error}");
+            return (Err(Failure::failed(text)), None);
+        }
+    };
+    descriptors::raise();
+    let format = config.log.format;
+    let started = tokio::select! {
+        biased;
+        // The sender lives until the first signal.
+        _ = &mut stop => {
+            tracing::info!("stopped before it was ready");
+            return (Ok(()), None);
+        }
+        started = start(config) => started,
+    };
+    let mut server = match started {
+        Ok(server) => server,
+        Err(failure) => {
+            if format == LogFormat::Json {
+                tracing::error!(%failure, "the server does not start");
+            }
+            return (Err(failure), None);
+        }
+    };
+    let ended = tokio::select! {
+        _ = &mut stop => {
+            tracing::info!("stopping; a second signal stops at once");
+            Ok(())
+        }
+        lost = server.lost() => {
+            tracing::error!(%lost, "nobody can be served any more; stopping");
+            Err(Failure::failed(format!("nobody can be served any more: {lost}; start it again")))
+        }
+    };
+    let deadline = Instant::now() + STOP_TIME;
+    server.stop_by(deadline).await;
+    tracing::info!("stopped");
+    (ended, Some(deadline))
+}
+
+async fn start(config: Config) -> Result<Server, Failure> {
     let folder = take_from_commands(&config.data.dir).await?;
     let path = folder.path().to_owned();
+    let connections = config.server.max_connections;
     let server = Server::start(Arc::new(config), folder, Clock::default())
         .await
         .map_err(Failure::failed)?;
+    descriptors::warn_if_few(connections);
     announce(server.address(), &path);
-    // The sender lives until the first signal.
-    let _ = stop.await;
-    tracing::info!("stopping; a second signal stops at once");
-    server.stop().await;
-    tracing::info!("stopped");
-    Ok(())
+    Ok(server)
 }
 
 /// Says where to go, for people and for whoever started us on a port of the system's choice.

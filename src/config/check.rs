@@ -175,13 +175,25 @@ fn shown(value: &Value) -> String {
     text
 }
 
-/// An origin in the form that browsers send (RFC 6454, section 6), so that comparing it is enough.
+/// An origin in the form that browsers send.
 fn origin(text: &str) -> Option<String> {
-    let text = text.to_ascii_lowercase();
-    let (scheme, authority, path) = web_url(&text)?;
+    let (origin, path) = origin_and_path(text)?;
+    path.is_empty().then_some(origin)
+}
+
+/// The origin of a URL in the form that browsers send.
+pub(super) fn origin_of(url: &str) -> Option<String> {
+    origin_and_path(url).map(|(origin, _)| origin)
+}
+
+/// Splits a URL into its origin and the rest. The origin has the form that browsers send (RFC 6454,
+/// section 6), so that comparing it is enough.
+fn origin_and_path(url: &str) -> Option<(String, String)> {
+    let url = url.to_ascii_lowercase();
+    let (scheme, authority, path) = web_url(&url)?;
     let default_port = if scheme == "http" { ":80" } else { ":443" };
     let authority = authority.strip_suffix(default_port).unwrap_or(authority);
-    path.is_empty().then(|| format!("{scheme}://{authority}"))
+    Some((format!("{scheme}://{authority}"), path.to_owned()))
 }
 
 /// Splits an http or https URL without user, query and fragment into scheme, authority and path.

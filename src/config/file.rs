@@ -31,7 +31,10 @@ impl<'a> File<'a> {
             if error.kind() == ErrorKind::NotFound {
                 ConfigError::new(
                     named_by,
-                    format!("the file \"{}\" does not exist", path.display()),
+                    format!(
+                        "the file \"{}\" does not exist; name one that does, or none",
+                        path.display()
+                    ),
                 )
             } else {
                 ConfigError::new(path.display(), format!("cannot be read: {error}"))

@@ -45,7 +45,8 @@ pub struct Server {
     /// The address and port to listen on; port 0 lets the system choose one.
     #[serde(deserialize_with = "check::listen")]
     pub listen: SocketAddr,
-    /// The base of invite links, without a slash at its end. Empty: `http://` and `listen`.
+    /// The base of invite links, without a slash at its end; its origin is the server's own. Empty:
+    /// `http://` and `listen`.
     #[serde(deserialize_with = "check::public_url")]
     pub public_url: String,
     /// Web origins allowed beside the server's own, in the form that browsers send: lower case,
@@ -197,6 +198,13 @@ pub enum LogFormat {
     Compact,
     /// For programs, one JSON object a line.
     Json,
+}
+
+impl Server {
+    /// The origin of `public_url`, in the form that browsers send; none when that is empty.
+    pub fn public_origin(&self) -> Option<String> {
+        check::origin_of(&self.public_url)
+    }
 }
 
 impl Default for Server {

@@ -19,24 +19,22 @@ pub use time::Time;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Bits of an IPv6 address that name its host within a network; the others name the network, and one
-/// customer has all of it (RFC 6177).
-const IPV6_HOST_BITS: u32 = 64;
-
 /// The address of a client: the peer's own or, behind a trusted proxy, the forwarded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
+/// The part of an IPv6 address that names a network and not an interface in it: 64 bits (RFC 4291,
+/// section 2.5.4).
+const NETWORK_BITS: u128 = !0 << 64;
+
 impl ClientAddress {
-    /// What a client is counted by: an IPv4 address, also one that is mapped into IPv6, is a client;
-    /// of IPv6 addresses all of a /64 are one client, which stands for them by its first address.
+    /// The address to count by: of IPv4 the address, also when it is mapped into IPv6; of IPv6 the
+    /// first one of its network, since a single customer is given all of that.
+    #[must_use]
     pub fn network(self) -> IpAddr {
         match self.0.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> IPV6_HOST_BITS << IPV6_HOST_BITS;
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-            v4 @ IpAddr::V4(_) => v4,
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
+            address @ IpAddr::V4(_) => address,
         }
     }
 }

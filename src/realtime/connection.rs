@@ -2,15 +2,15 @@
 
 use super::entrance::Engine;
 use super::transport::Transport;
-use crate::chat::{EventRate, Who};
+use super::visit::Visit;
+use crate::chat::Who;
 use crate::model::{ConnectionId, RoomId, SessionId, UserId};
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
-use socketioxide::socket::Sid;
 use socketioxide::{SendError, TransportType};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// With so many of its events on the way a connection is not read from any more.
@@ -19,29 +19,19 @@ const PAUSE_AT: u32 = 32;
 const RESUME_AT: u32 = 16;
 /// What was buffered when reading stopped is admitted up to so many events, then refused.
 pub(super) const MOST_IN_FLIGHT: u32 = 256;
-/// A client that goes on after so many refusals for its rate is cut.
-const REFUSALS_BEFORE_CUT: u32 = 100;
 /// So often an event's thread lets others run while its connection is being opened.
 const OPEN_YIELDS: u32 = 100_000;
 /// A client whose session ended has so long to take its DISCONNECT and go.
 pub(super) const PARTING: Duration = Duration::from_millis(500);
-/// The index of upgraded connections is swept of those that are gone when it has grown this far.
-const UPGRADES_BEFORE_SWEEP: usize = 1024;
 
 /// What the handlers of a connection share. It does not hold the socket, which holds them.
 pub(super) struct Connection {
     pub id: ConnectionId,
     /// Who signed in, as they were then.
     pub who: Who,
-    pub rate: EventRate,
-    sid: Sid,
-    /// The TCP connection that the session was opened over; a WebSocket's unless it is upgraded.
-    opened_over: Option<Arc<Transport>>,
-    /// The WebSocket's TCP connection, once it is known.
-    stream: OnceLock<Arc<Transport>>,
+    pub visit: Arc<Visit>,
     in_flight: AtomicU32,
     paused: AtomicBool,
-    refusals: AtomicU32,
     /// Whether what it sends finds its place: its `Attached` is queued.
     open: AtomicBool,
     /// Whether the end of it was signalled, be it before its beginning.
@@ -51,27 +41,26 @@ pub(super) struct Connection {
     /// Its session ended, and DISCONNECT is the last that it is sent.
     ended: AtomicBool,
     rooms: Mutex<HashSet<RoomId>>,
-    cutter: Arc<Cutter>,
+    /// Where it said last that its user types.
+    typing: Mutex<HashSet<RoomId>>,
+    engine: Engine,
 }
 
 impl Connection {
-    pub fn new(socket: &SocketRef, who: Who, rate: EventRate, cutter: Arc<Cutter>) -> Self {
+    pub fn new(who: Who, visit: Arc<Visit>, engine: Engine) -> Self {
         Self {
             id: ConnectionId::new(),
             who,
-            rate,
-            sid: socket.id,
-            opened_over: socket.req_parts().extensions.get().cloned(),
-            stream: OnceLock::new(),
+            visit,
             in_flight: AtomicU32::new(0),
             paused: AtomicBool::new(false),
-            refusals: AtomicU32::new(0),
             open: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             rooms: Mutex::new(HashSet::new()),
-            cutter,
+            typing: Mutex::new(HashSet::new()),
+            engine,
         }
     }
 
@@ -119,8 +108,9 @@ impl Connection {
         if before + 1 >= PAUSE_AT
             && let Some(stream) = self.stream(socket)
         {
-            self.paused.store(true, Ordering::SeqCst);
+            // In this order: who finishes the last event undoes the first only if they see the second.
             stream.set_reading(false);
+            self.paused.store(true, Ordering::SeqCst);
             self.resume_if_drained();
         }
         Some(place)
@@ -131,7 +121,7 @@ impl Connection {
     fn resume_if_drained(&self) {
         if self.paused.load(Ordering::SeqCst)
             && self.in_flight.load(Ordering::SeqCst) <= RESUME_AT
-            && let Some(stream) = self.stream.get()
+            && let Some(stream) = self.visit.stream()
         {
             self.paused.store(false, Ordering::SeqCst);
             stream.set_reading(true);
@@ -140,31 +130,33 @@ impl Connection {
 
     /// The stream of a WebSocket; nothing while the client polls.
     fn stream(&self, socket: &SocketRef) -> Option<&Arc<Transport>> {
-        if let Some(stream) = self.stream.get() {
-            return Some(stream);
-        }
-        if socket.transport_type() != TransportType::Websocket {
-            return None;
-        }
-        let stream = self
-            .cutter
-            .upgraded(self.sid)
-            .or_else(|| self.opened_over.clone())?;
-        Some(self.stream.get_or_init(|| stream))
+        let is_websocket = socket.transport_type() == TransportType::Websocket;
+        self.visit.stream().filter(|_| is_websocket)
     }
 
     /// Counts a refusal for the rate; a client that keeps on is cut.
     pub fn refused(&self, socket: &SocketRef) {
-        if self.refusals.fetch_add(1, Ordering::Relaxed) >= REFUSALS_BEFORE_CUT {
+        if self.visit.refused() {
             self.cut(socket);
         }
     }
 
-    /// The client keeps to its rate again.
-    pub fn behaved(&self) {
-        if self.refusals.load(Ordering::Relaxed) != 0 {
-            self.refusals.store(0, Ordering::Relaxed);
+    /// Notes that its user types in a room that it opened, or that they stopped; says whether they
+    /// were typing.
+    pub fn types(&self, room: RoomId, is_typing: bool) -> bool {
+        let is_open = self.has_open(room);
+        let mut typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_typing && is_open {
+            !typing.insert(room)
+        } else {
+            typing.remove(&room)
         }
+    }
+
+    /// Whether its user types in a room, by what it said last.
+    pub fn is_typing(&self, room: RoomId) -> bool {
+        let typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
+        typing.contains(&room)
     }
 
     /// Ends the connection without a DISCONNECT packet, so that the client comes back by itself.
@@ -173,10 +165,15 @@ impl Connection {
         if self.dead.swap(true, Ordering::AcqRel) {
             return;
         }
-        match self.stream(socket) {
-            Some(stream) => stream.cut(),
-            None => self.cutter.close(self.sid),
+        tokio::spawn(self.visit.end(socket, &self.engine));
+    }
+
+    /// Whether it may be sent so many bytes more. A client that takes too little is cut.
+    pub fn may_take(&self, socket: &SocketRef, bytes: usize) -> bool {
+        if !self.is_over() && self.visit.owes(bytes) {
+            self.cut(socket);
         }
+        !self.is_over()
     }
 
     /// Whether its session ended, so that DISCONNECT is the last that it is sent.
@@ -225,7 +222,7 @@ pub(super) struct Recipient {
 impl Recipient {
     /// Sends an event, or cuts the connection: a live socket gets everything.
     pub fn send(&self, event: &str, payload: &RawValue) {
-        if self.connection.is_over() {
+        if !self.connection.may_take(&self.socket, payload.get().len()) {
             return;
         }
         match self.socket.emit(event, payload) {
@@ -252,40 +249,5 @@ impl Recipient {
             tokio::time::sleep(PARTING).await;
             connection.cut(&socket);
         });
-    }
-}
-
-/// Finds the TCP connection of an upgraded session, and ends polling sessions.
-pub struct Cutter {
-    engine: Engine,
-    upgrades: Mutex<HashMap<String, Weak<Transport>>>,
-}
-
-impl Cutter {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self {
-            engine,
-            upgrades: Mutex::new(HashMap::new()),
-        }
-    }
-
-    /// Notes over which TCP connection a session wants to go on as a WebSocket.
-    pub(super) fn note_upgrade(&self, sid: &str, over: &Arc<Transport>) {
-        let mut upgrades = self.upgrades.lock().unwrap_or_else(PoisonError::into_inner);
-        if upgrades.len() >= UPGRADES_BEFORE_SWEEP && upgrades.len() == upgrades.capacity() {
-            upgrades.retain(|_, transport| transport.strong_count() > 0);
-        }
-        upgrades.insert(sid.to_owned(), Arc::downgrade(over));
-    }
-
-    fn upgraded(&self, sid: Sid) -> Option<Arc<Transport>> {
-        let upgrades = self.upgrades.lock().unwrap_or_else(PoisonError::into_inner);
-        upgrades.get(&sid.to_string())?.upgrade()
-    }
-
-    /// Ends a session that has no TCP connection of its own, as its client would by itself.
-    pub(super) fn close(&self, sid: Sid) {
-        let engine = self.engine.clone();
-        tokio::spawn(async move { engine.close(sid).await });
     }
 }

@@ -1,10 +1,10 @@
 //! What a request to the engine passes before the engine hears of it.
 
-use super::connection::Cutter;
-use super::gate::{Gate, Refused, Ticket};
+use super::PAYLOAD_BYTES;
+use super::gate::{Gate, Refused};
 use super::transport::Transport;
-use super::{PAYLOAD_BYTES, Realtime};
-use crate::chat::{Code, Error};
+use super::visit::{Visit, Visits};
+use crate::chat::{Chat, Code, Error};
 use crate::model::ClientAddress;
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
@@ -13,20 +13,21 @@ use http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     USER_AGENT,
 };
-use http::{Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Collected, Full, Limited, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// The path that stock clients use.
 pub const PATH: &str = "/socket.io";
-/// Seconds after which a refused client may try again.
-const RETRY_SECONDS: &str = "5";
+/// After so long a refused client may try again.
+const RETRY: Duration = Duration::from_secs(5);
 /// What the engine keeps of a request for as long as the session lives. The rest of the request
 /// would keep hyper's whole read buffer.
 const KEPT_HEADERS: [http::HeaderName; 10] = [
@@ -86,36 +87,24 @@ impl Engine {
 pub struct Entrance {
     engine: Engine,
     gate: Gate,
-    cutter: Arc<Cutter>,
+    chat: Arc<Chat>,
+    visits: Arc<Visits>,
 }
 
 impl Entrance {
-    /// The way to a shell's engine, past a gate.
-    pub fn new(engine: Engine, gate: Gate, shell: &Realtime) -> Self {
+    /// The way to an engine, past a gate.
+    pub fn new(engine: Engine, gate: Gate, chat: Arc<Chat>) -> Self {
         Self {
             engine,
             gate,
-            cutter: shell.cutter().clone(),
+            chat,
+            visits: Arc::default(),
         }
     }
 
-    /// Counts who opens a session, notes who upgrades one, and hands the request to the engine.
+    /// Counts who opens a session, and hands the request to the engine.
     pub async fn call(&self, request: Request<Incoming>) -> Answer {
-        let query = request.uri().query().unwrap_or_default();
-        let mut ticket = None;
-        match value(query, "sid") {
-            None => match self.enter(&request) {
-                Ok(entered) => ticket = Some(entered),
-                Err(refusal) => return *refusal,
-            },
-            Some(sid) if value(query, "transport") == Some("websocket") => {
-                if let Some(transport) = request.extensions().get::<Arc<Transport>>() {
-                    self.cutter.note_upgrade(sid, transport);
-                }
-            }
-            Some(_) => {}
-        }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if let Some(length) = declared_length(&parts.headers)
             && length > PAYLOAD_BYTES as u64
         {
@@ -124,38 +113,81 @@ impl Entrance {
                 StatusCode::PAYLOAD_TOO_LARGE,
             );
         }
+        let (visit, opens) = match sid(&parts.uri) {
+            Some(sid) => (
+                sid.parse().ok().and_then(|sid| self.visits.find(sid)),
+                false,
+            ),
+            None => match self.enter(&parts) {
+                Ok(visit) => (Some(visit), true),
+                Err(refusal) => return *refusal,
+            },
+        };
+        let transport = parts.extensions.remove::<Arc<Transport>>();
+        let takes = parts.method == Method::GET;
+        let opening = visit.clone().filter(|_| opens);
         let body = Limited::new(body, PAYLOAD_BYTES);
-        self.engine.call(slim(parts, body, ticket)).await
+        let answer = self.engine.call(slim(parts, body, opening)).await;
+        match (visit, answer.status()) {
+            (Some(visit), StatusCode::SWITCHING_PROTOCOLS) => {
+                // Before the answer is sent, so before the engine reads from it.
+                if let Some(transport) = transport {
+                    visit.upgraded(&transport);
+                }
+            }
+            (Some(visit), StatusCode::OK) if opens => return self.list(&visit, answer).await,
+            (Some(visit), _) if takes => visit.took(answer.size_hint().lower()),
+            _ => {}
+        }
+        answer
     }
 
-    fn enter<B>(&self, request: &Request<B>) -> Result<Arc<Ticket>, Box<Answer>> {
-        let Some(ClientAddress(address)) = request.extensions().get().copied() else {
+    /// Lists a visit that begins by polling, by the id that the engine tells its client.
+    async fn list(&self, visit: &Arc<Visit>, answer: Answer) -> Answer {
+        #[derive(serde::Deserialize)]
+        struct Open {
+            sid: Sid,
+        }
+
+        let (parts, body) = answer.into_parts();
+        // The engine has all of it: a packet of the type `0`, which means open.
+        let body = body.collect().await.map(Collected::to_bytes);
+        let body = body.unwrap_or_default();
+        let open = body.strip_prefix(b"0").map(serde_json::from_slice);
+        if let Some(Ok(Open { sid })) = open {
+            self.visits.list(sid, visit);
+        }
+        Response::from_parts(parts, whole(body))
+    }
+
+    fn enter(&self, request: &http::request::Parts) -> Result<Arc<Visit>, Box<Answer>> {
+        let Some(ClientAddress(address)) = request.extensions.get().copied() else {
             return Err(Box::new(refusal(
                 &Error::internal(&"a request without an address"),
                 StatusCode::INTERNAL_SERVER_ERROR,
             )));
         };
-        self.gate.enter(address).map(Arc::new).map_err(|why| {
+        let ticket = self.gate.enter(address).map_err(|why| {
             let message = match why {
                 Refused::TooMany => "Too many connections from your address.",
                 Refused::TooManyUnauthenticated => {
                     "Too many connections from your address that are not signed in."
                 }
             };
+            let wait = serde_json::json!({ "retryAfterMs": RETRY.as_millis() });
             Box::new(refusal(
-                &Error::new(Code::RateLimited, message),
+                &Error::new(Code::RateLimited, message).with(wait),
                 StatusCode::TOO_MANY_REQUESTS,
             ))
-        })
+        })?;
+        Ok(Visit::new(ticket, &self.chat))
     }
 }
 
-/// The value of a key in a query; sids and transports need no decoding.
-fn value<'a>(query: &'a str, key: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        (name == key).then_some(value)
-    })
+/// The session that a request names, as the engine reads it.
+fn sid(uri: &Uri) -> Option<&str> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.into_iter().find_map(|pair| pair.strip_prefix("sid="))
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -163,7 +195,7 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The request with copies of what the engine needs, and nothing that pins a buffer.
-fn slim<B>(parts: http::request::Parts, body: B, ticket: Option<Arc<Ticket>>) -> Request<B> {
+fn slim<B>(parts: http::request::Parts, body: B, visit: Option<Arc<Visit>>) -> Request<B> {
     let mut slim = Request::new(body);
     *slim.method_mut() = parts.method;
     *slim.version_mut() = parts.version;
@@ -182,25 +214,18 @@ fn slim<B>(parts: http::request::Parts, body: B, ticket: Option<Arc<Ticket>>) ->
     }
     let mut extensions = parts.extensions;
     let kept = slim.extensions_mut();
-    if let Some(transport) = extensions.remove::<Arc<Transport>>() {
-        kept.insert(transport);
-    }
-    if let Some(address) = extensions.remove::<ClientAddress>() {
-        kept.insert(address);
-    }
     if let Some(upgrade) = extensions.remove::<hyper::upgrade::OnUpgrade>() {
         kept.insert(upgrade);
     }
-    if let Some(ticket) = ticket {
-        kept.insert(ticket);
+    if let Some(visit) = visit {
+        kept.insert(visit);
     }
     slim
 }
 
 fn refusal(error: &Error, status: StatusCode) -> Answer {
     let body = serde_json::json!({ "error": error }).to_string();
-    let body = Full::new(Bytes::from(body)).map_err(|never| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
+    let mut answer = Response::new(whole(Bytes::from(body)));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(
@@ -208,7 +233,12 @@ fn refusal(error: &Error, status: StatusCode) -> Answer {
         http::HeaderValue::from_static("application/json"),
     );
     if status == StatusCode::TOO_MANY_REQUESTS {
-        headers.insert(RETRY_AFTER, http::HeaderValue::from_static(RETRY_SECONDS));
+        headers.insert(RETRY_AFTER, http::HeaderValue::from(RETRY.as_secs()));
     }
     answer
+}
+
+fn whole(body: Bytes) -> UnsyncBoxBody<Bytes, BoxError> {
+    let body = Full::new(body).map_err(|never| match never {});
+    body.boxed_unsync()
 }

@@ -2,7 +2,7 @@
 
 use super::inbound::Asked;
 use super::wire::Nothing;
-use crate::chat::{Command, Error, Input, NewMessage, ReadUpTo};
+use crate::chat::{Command, Error, Input, NewMessage, Opening, ReadUpTo};
 use crate::model::{Message, RoomId};
 use serde::Serialize;
 
@@ -50,8 +50,14 @@ fn join_room(asked: Asked, mut input: Input) {
         let quiet = input.optional_bool("quiet").unwrap_or(false);
         input.check()?;
         let room = room.ok_or_else(|| input.refusal())?;
+        let replays = &asked.connection.visit.replays;
+        let opening = Opening {
+            since,
+            may_replay: since.is_none() || replays.charge().is_ok(),
+            quiet,
+        };
         let chat = &asked.shell.chat;
-        Ok(chat.open_room(asked.who, asked.connection.id, room, since, quiet))
+        Ok(chat.open_room(asked.who, asked.connection.id, room, opening))
     })();
     reply(asked, command);
 }
@@ -77,7 +83,8 @@ fn send_message(asked: Asked, mut input: Input) {
     reply(asked, command);
 }
 
-/// Whether the room is open is known when the event has had its turn.
+/// Whether the room is open is known when the event has had its turn. Beyond the rate only the end of
+/// typing takes a turn; more of the same would change nothing.
 fn typing(asked: Asked, mut input: Input) {
     let read = (|| {
         let room = input.id("roomId");
@@ -89,20 +96,22 @@ fn typing(asked: Asked, mut input: Input) {
         Ok(read) => read,
         Err(refused) => return asked.answer::<Nothing>(Err(refused)),
     };
-    let command = asked
-        .shell
-        .chat
-        .typing(asked.connection.id, room, is_typing);
-    command.then(move |done| {
-        let open = asked.connection.has_open(room);
-        asked.answer(done.and_then(|()| {
-            if open {
-                Ok(Nothing {})
-            } else {
-                Err(Error::forbidden("Send join_room before typing in a room."))
-            }
-        }));
-    });
+    let (shell, connection) = (asked.shell.clone(), asked.connection.clone());
+    if asked.is_over_rate() && (is_typing || !connection.is_typing(room)) {
+        return typed(asked, room, Ok(()));
+    }
+    connection.types(room, is_typing);
+    let command = shell.chat.typing(connection.id, room, is_typing);
+    command.then(move |done| typed(asked, room, done));
+}
+
+fn typed(asked: Asked, room: RoomId, done: Result<(), Error>) {
+    let is_open = asked.connection.has_open(room);
+    asked.answer(done.and_then(|()| {
+        is_open
+            .then_some(Nothing {})
+            .ok_or_else(|| Error::forbidden("Send join_room before typing in a room."))
+    }));
 }
 
 fn get_room_users(asked: Asked, mut input: Input) {

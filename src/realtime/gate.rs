@@ -1,7 +1,8 @@
 //! The gate: how many Socket.IO sessions each client address has.
 //!
 //! A session of the engine needs no sign-in to exist, so it is counted before the engine hears of
-//! it: by the client's address, and those not signed in yet on their own, by a lower limit.
+//! it: by the client's address, or its network where that is IPv6, and those not signed in yet on
+//! their own, by a lower limit.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
+
+use crate::model::ClientAddress;
 
 /// What the gate allows each client address.
 #[derive(Debug, Clone)]
@@ -74,6 +77,7 @@ impl Gate {
                 signed_in: AtomicBool::new(false),
             });
         }
+        let address = ClientAddress(address).network();
         let mut counts = self.inner.lock();
         // Looked up before it is inserted, so that a refused address leaves nothing behind.
         let count = counts.get(&address).copied().unwrap_or_default();
@@ -97,11 +101,11 @@ impl Gate {
         })
     }
 
-    /// How many sessions `address` has; 0 for an exempt one.
+    /// How many sessions the network of `address` has; exempt ones are not counted.
     pub fn count(&self, address: IpAddr) -> usize {
         self.inner
             .lock()
-            .get(&address.to_canonical())
+            .get(&ClientAddress(address).network())
             .map_or(0, |count| count.all)
     }
 }

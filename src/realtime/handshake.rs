@@ -1,9 +1,8 @@
 //! A token becomes a connection.
 
 use super::connection::{Connection, PARTING, Recipient};
-use super::gate::Ticket;
 use super::inbound::Inbound;
-use super::transport::Transport;
+use super::visit::Visit;
 use super::{Realtime, Signal};
 use crate::chat::{Code, Error, Who};
 use socketioxide::SocketIo;
@@ -69,21 +68,29 @@ impl Realtime {
         socket: &SocketRef,
         auth: Option<Auth>,
     ) -> Result<(), Unauthorized> {
-        let token = auth.ok_or(Unauthorized)?.token;
-        let who = match self.authenticate(&token).await {
-            Ok(who) if !self.is_stopping() => who,
-            Err(error) if error.code == Code::Unauthorized => return Err(Unauthorized),
-            Ok(_) | Err(_) => {
-                // Not the client's fault: its transport is closed, and it comes back by itself.
-                self.give_up(socket);
-                return Err(Unauthorized);
-            }
+        let Some(visit) = Visit::of(socket) else {
+            tracing::error!("a socket did not come through the entrance");
+            return Err(Unauthorized);
         };
-        if let Some(ticket) = socket.req_parts().extensions.get::<Arc<Ticket>>() {
-            ticket.signed_in();
+        if visit.events.charge().is_err() {
+            return self.give_up(socket, &visit).await;
         }
-        self.prepare(socket, who);
-        Ok(())
+        let token = auth.ok_or(Unauthorized)?.token;
+        match self.authenticate(&token).await {
+            Ok(who) if !self.is_stopping() => {
+                visit.signed_in();
+                self.prepare(socket, who, visit);
+                Ok(())
+            }
+            Err(error) if error.code == Code::Unauthorized => Err(Unauthorized),
+            Ok(_) => self.give_up(socket, &visit).await,
+            Err(error) => {
+                if let Some(cause) = &error.cause {
+                    tracing::error!(%cause, "a client could not be signed in by the server's fault");
+                }
+                self.give_up(socket, &visit).await
+            }
+        }
     }
 
     async fn authenticate(&self, token: &str) -> Result<Who, Error> {
@@ -99,21 +106,16 @@ impl Realtime {
         }
     }
 
-    fn give_up(&self, socket: &SocketRef) {
-        if let Some(transport) = socket.req_parts().extensions.get::<Arc<Transport>>() {
-            transport.cut();
-        }
-        self.cutter.close(socket.id);
+    /// Ends the session of a client that may well come back: by the time of the error there is nobody
+    /// left whom a `connect_error` could reach.
+    async fn give_up(&self, socket: &SocketRef, visit: &Visit) -> Result<(), Unauthorized> {
+        visit.end(socket, &self.engine).await;
+        Err(Unauthorized)
     }
 
     /// Prepares a connection for when the client is told that it is connected.
-    fn prepare(self: &Arc<Self>, socket: &SocketRef, who: Who) {
-        let connection = Arc::new(Connection::new(
-            socket,
-            who,
-            self.chat.event_rate(),
-            self.cutter.clone(),
-        ));
+    fn prepare(self: &Arc<Self>, socket: &SocketRef, who: Who, visit: Arc<Visit>) {
+        let connection = Arc::new(Connection::new(who, visit, self.engine.clone()));
         let id = connection.id;
         socket.on_fallback(Inbound {
             shell: self.clone(),
@@ -139,7 +141,10 @@ impl Realtime {
         self.signal(Signal::Opened(recipient.clone()));
         let attach = self.chat.attach(connection.who, connection.id);
         attach.then(move |attached| {
-            if attached.is_err() {
+            if let Err(error) = attached {
+                if let Some(cause) = &error.cause {
+                    tracing::error!(%cause, "a client could not be let in by the server's fault");
+                }
                 recipient.connection.cut(&recipient.socket);
             }
         });

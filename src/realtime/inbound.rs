@@ -40,6 +40,8 @@ struct Answer {
     wants_ack: bool,
     event: String,
     room: Option<RoomId>,
+    /// It is more than the rate allows, and was let through all the same.
+    over_rate: bool,
     /// Held until the answer is given.
     _place: Option<InFlight>,
 }
@@ -67,6 +69,7 @@ impl MessageHandler<LocalAdapter, ()> for Inbound {
             wants_ack: ack_id.is_some(),
             event: String::new(),
             room: None,
+            over_rate: false,
             _place: place,
         };
         match self.read(&value, &mut answer, is_admitted) {
@@ -109,7 +112,12 @@ impl Inbound {
                 ),
             ));
         }
-        self.charge(answer)?;
+        match self.connection.visit.events.charge() {
+            Ok(()) => self.connection.visit.behaved(),
+            // Clients send it on every key. It is let through, and costs nothing if it says nothing new.
+            Err(_) if answer.event == events::TYPING => answer.over_rate = true,
+            Err(refused) => return Err(refused),
+        }
         let who = self.shell.chat.still(self.connection.session())?;
         if attachments.as_ref().is_some_and(|parts| !parts.is_empty()) {
             return Err(Error::field("payload", "may not have binary parts"));
@@ -121,27 +129,17 @@ impl Inbound {
         answer.room = input.peek_id("roomId");
         Ok((who, input))
     }
-
-    fn charge(&self, answer: &Answer) -> Result<(), Error> {
-        match self.connection.rate.charge() {
-            Ok(()) => {
-                self.connection.behaved();
-                Ok(())
-            }
-            // Clients send it on every key; it is cheap, and bounded by what may be in flight.
-            Err(_) if answer.event == events::TYPING => Ok(()),
-            Err(refused) => {
-                self.connection.refused(&answer.socket);
-                Err(refused)
-            }
-        }
-    }
 }
 
 impl Asked {
     /// The event's name.
     pub fn event(&self) -> &str {
         &self.answer.event
+    }
+
+    /// Whether it is more than the rate allows.
+    pub fn is_over_rate(&self) -> bool {
+        self.answer.over_rate
     }
 
     /// Gives the answer.
@@ -166,6 +164,11 @@ impl Answer {
             && self.shell.is_stopping()
         {
             return;
+        }
+        if let Err(error) = &result
+            && (error.code == Code::RateLimited || self.over_rate)
+        {
+            self.connection.refused(&self.socket);
         }
         match result.map_err(|error| self.log_fault(error)) {
             Ok(answer) => self.acknowledge(&Done { ok: true, answer }),
@@ -197,14 +200,21 @@ impl Answer {
 
     fn acknowledge(self, payload: &impl Serialize) {
         // An ack after a lost event would let the client take what it has for complete.
-        if self.wants_ack && !self.connection.is_over() && self.ack.send(payload).is_err() {
+        let payload = raw(payload);
+        if self.wants_ack && self.may_send(&payload) && self.ack.send(&payload).is_err() {
             self.connection.send_failed(&self.socket);
         }
     }
 
     fn emit(&self, event: &str, payload: &impl Serialize) {
-        if !self.connection.is_over() && self.socket.emit(event, &raw(payload)).is_err() {
+        let payload = raw(payload);
+        if self.may_send(&payload) && self.socket.emit(event, &payload).is_err() {
             self.connection.send_failed(&self.socket);
         }
+    }
+
+    fn may_send(&self, payload: &RawValue) -> bool {
+        let bytes = payload.get().len();
+        self.connection.may_take(&self.socket, bytes)
     }
 }

@@ -1,6 +1,7 @@
 //! The Socket.IO shell: who connects, what they send, what they are told.
 //!
-//! - [`entrance`]: what a request to the engine passes first; [`gate`] counts it.
+//! - [`entrance`]: what a request to the engine passes first; [`gate`] counts it, and `visit` is what is
+//!   known of a session from then on.
 //! - [`handshake`]: a token becomes a connection.
 //! - [`inbound`]: events are admitted in the order of their bytes; [`events`] maps each to a command.
 //! - [`fanout`]: tells what was committed, in commit order; [`hub`] knows who is to be told.
@@ -16,6 +17,7 @@ mod hub;
 mod inbound;
 pub mod transport;
 mod typing;
+mod visit;
 mod wire;
 
 pub use entrance::{Engine, Entrance};
@@ -23,7 +25,7 @@ pub use fanout::run as run_fanout;
 
 use crate::chat::Chat;
 use crate::model::ConnectionId;
-use connection::{Cutter, Recipient};
+use connection::Recipient;
 use socketioxide::SocketIo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,7 +60,7 @@ enum Signal {
 pub struct Realtime {
     chat: Arc<Chat>,
     signals: mpsc::UnboundedSender<Signal>,
-    cutter: Arc<Cutter>,
+    engine: Engine,
     stopping: AtomicBool,
 }
 
@@ -89,25 +91,20 @@ impl Realtime {
         let shell = Arc::new(Self {
             chat,
             signals,
-            cutter: Arc::new(Cutter::new(engine.clone())),
+            engine: engine.clone(),
             stopping: AtomicBool::new(false),
         });
         handshake::listen(&io, &shell);
         (shell, engine, io, Signals(heard))
     }
 
-    /// Refuses every event from now on, for a stop.
+    /// Takes no event from now on, for a stop: none is done, and none is answered.
     pub fn stop_admitting(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
-    }
-
-    /// Where the connection of each session is found again, for the entrance.
-    pub fn cutter(&self) -> &Arc<Cutter> {
-        &self.cutter
     }
 
     fn signal(&self, signal: Signal) {

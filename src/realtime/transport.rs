@@ -10,7 +10,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
-use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
@@ -19,9 +18,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Transport {
     opened: Instant,
-    /// When the pending write began: milliseconds after `opened`, plus one. 0 means that none is
-    /// pending.
-    write_since: AtomicU64,
+    written: AtomicU64,
     cut: AtomicBool,
     paused: AtomicBool,
     heard: AtomicBool,
@@ -34,7 +31,7 @@ impl Transport {
     pub fn new() -> Self {
         Self {
             opened: Instant::now(),
-            write_since: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             cut: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             heard: AtomicBool::new(false),
@@ -71,14 +68,9 @@ impl Transport {
         !self.paused.load(Ordering::Acquire)
     }
 
-    /// How long a write has been pending now; `None` when none is.
-    pub fn stalled_for(&self) -> Option<Duration> {
-        let since = self.write_since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(
-            self.opened
-                .elapsed()
-                .saturating_sub(Duration::from_millis(since)),
-        )
+    /// How many bytes the kernel has taken for the peer.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// When the connection was accepted.
@@ -114,14 +106,13 @@ impl Transport {
         Ok(())
     }
 
-    pub(crate) fn write_began(&self) {
-        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.write_since.store(since + 1, Ordering::Relaxed);
+    /// Notes that the kernel took so many bytes.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// The pending write went on: the reader may too.
+    /// A pending write went on: the reader may too.
     pub(crate) fn write_ended(&self) {
-        self.write_since.store(0, Ordering::Relaxed);
         self.reader.wake();
     }
 

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use super::refusal::Refusal;
+pub use super::refusal::Refusal;
+use crate::model::ClientAddress;
 use crate::realtime::transport::Transport;
 
 /// The open connections of one listener. A clone is the same book.
@@ -31,7 +32,7 @@ struct Shared {
 struct Book {
     live: HashMap<u64, Weak<Transport>>,
     next: u64,
-    by_address: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, usize>,
     listening: bool,
 }
 
@@ -44,11 +45,11 @@ impl Book {
 impl Connections {
     /// A book for at most `max` connections, and `max_per_address` from each address outside of
     /// `uncounted`.
-    pub(crate) fn new(max: usize, max_per_address: usize, uncounted: Vec<IpNet>) -> Self {
+    pub fn new(max: usize, max_per_address: usize, uncounted: Vec<IpNet>) -> Self {
         let book = Book {
             live: HashMap::new(),
             next: 0,
-            by_address: HashMap::new(),
+            by_network: HashMap::new(),
             listening: true,
         };
         let shared = Shared {
@@ -95,27 +96,23 @@ impl Connections {
         }
     }
 
-    /// Counts a connection from `address`, which must be canonical, until the slot is dropped.
-    pub(crate) fn admit(
-        &self,
-        address: IpAddr,
-        transport: &Arc<Transport>,
-    ) -> Result<Slot, Refusal> {
-        let counted = !self
-            .shared
-            .uncounted
-            .iter()
-            .any(|net| net.contains(&address));
+    /// Counts a connection from `address` until the slot is dropped. What is uncounted is told by the
+    /// address itself; places are counted by its network.
+    pub fn admit(&self, address: IpAddr, transport: &Arc<Transport>) -> Result<Slot, Refusal> {
+        let address = address.to_canonical();
+        let uncounted = &self.shared.uncounted;
+        let counted = !uncounted.iter().any(|net| net.contains(&address));
+        let network = ClientAddress(address).network();
         let mut book = self.shared.lock();
         if book.live.len() >= self.shared.max {
             return Err(Refusal::Full);
         }
         if counted {
-            let open = book.by_address.get(&address).copied().unwrap_or(0);
+            let open = book.by_network.get(&network).copied().unwrap_or(0);
             if open >= self.shared.max_per_address {
                 return Err(Refusal::TooManyFromAddress);
             }
-            book.by_address.insert(address, open + 1);
+            book.by_network.insert(network, open + 1);
         }
         let key = book.next;
         book.next += 1;
@@ -123,7 +120,7 @@ impl Connections {
         Ok(Slot {
             shared: Arc::clone(&self.shared),
             key,
-            address: counted.then_some(address),
+            network: counted.then_some(network),
         })
     }
 
@@ -152,14 +149,14 @@ impl Shared {
 pub struct Slot {
     shared: Arc<Shared>,
     key: u64,
-    address: Option<IpAddr>,
+    network: Option<IpAddr>,
 }
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
             .field("key", &self.key)
-            .field("address", &self.address)
+            .field("network", &self.network)
             .finish_non_exhaustive()
     }
 }
@@ -168,8 +165,8 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut book = self.shared.lock();
         book.live.remove(&self.key);
-        if let Some(address) = self.address
-            && let Entry::Occupied(mut open) = book.by_address.entry(address)
+        if let Some(network) = self.network
+            && let Entry::Occupied(mut open) = book.by_network.entry(network)
         {
             *open.get_mut() -= 1;
             if *open.get() == 0 {

@@ -192,11 +192,14 @@ pub type Outcome = Result<Answer, Refusal>;
 /// Performs a request.
 ///
 /// # Errors
-/// A [`Refusal`] that names what was asked for and the way out.
+/// A [`Refusal`] that names what was asked for and the way out. The cause of a fault is in the log only.
 pub async fn perform(chat: &Chat, request: &Request) -> Outcome {
-    act(chat, request)
-        .await
-        .map_err(|error| explain(request, &error))
+    act(chat, request).await.map_err(|error| {
+        if let Some(cause) = &error.cause {
+            tracing::error!(%cause, "a request of the command line failed by the server's fault");
+        }
+        explain(request, &error)
+    })
 }
 
 async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
@@ -267,6 +270,10 @@ fn explain(request: &Request, error: &Error) -> Refusal {
                     "the username {username:?}, or one that looks like it, is taken; choose another"
                 )
             }
+        }
+        (Code::Internal, _) => {
+            "this could not be done; the server's log says why, or the line above where no server runs"
+                .to_owned()
         }
         _ => error.message.to_string(),
     };

@@ -92,7 +92,7 @@ fn hint(error: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "; name a folder, not a file, with --data-dir"
         }
-        _ => "",
+        _ => "; name another with --data-dir",
     }
 }
 
@@ -179,7 +179,8 @@ impl DataFolder {
     pub fn secret(&self) -> io::Result<Vec<u8>> {
         let path = self.path.join(SECRET);
         let named = |error: io::Error| {
-            let text = format!("\"{}\" cannot be used: {error}", path.display());
+            let hint = hint(&error);
+            let text = format!("\"{}\" cannot be used: {error}{hint}", path.display());
             io::Error::new(error.kind(), text)
         };
         let file = match File::open(&path) {

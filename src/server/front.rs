@@ -3,16 +3,19 @@
 use super::address::client_address;
 use super::listener::PeerAddress;
 use super::origin::Origins;
+use crate::chat::Error;
 use crate::config::Config;
 use crate::http::Fault;
 use crate::model::ClientAddress;
 use crate::realtime::{Entrance, entrance};
+use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ipnet::IpNet;
+use serde_json::json;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,24 +27,35 @@ use tower_http::cors::Cors;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The whole server as a service.
-pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Cors<Front> {
+pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Front {
     let origins = Origins::new(config);
     let cors = origins.cors();
-    cors.layer(Front(Arc::new(Inner {
+    let shells = Shells(Arc::new(Inner {
         origins,
-        trusted_proxies: config.server.trusted_proxies.clone(),
         entrance,
         router,
-    })))
+    }));
+    Front {
+        trusted_proxies: config.server.trusted_proxies.clone().into(),
+        shells: cors.layer(shells),
+    }
 }
 
-/// Prepares requests and hands them to the shells.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Names each request, finds out whose it is, and puts the name on its answer, whoever gives that.
 #[derive(Clone)]
-pub(super) struct Front(Arc<Inner>);
+pub(super) struct Front {
+    trusted_proxies: Arc<[IpNet]>,
+    shells: Cors<Shells>,
+}
+
+/// Hands a request to the shell that it is for.
+#[derive(Clone)]
+struct Shells(Arc<Inner>);
 
 struct Inner {
     origins: Origins,
-    trusted_proxies: Vec<IpNet>,
     entrance: Entrance,
     router: Router,
 }
@@ -49,7 +63,22 @@ struct Inner {
 impl Service<Request<Incoming>> for Front {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let front = self.clone();
+        Box::pin(async move { Ok(front.answer(request).await) })
+    }
+}
+
+impl Service<Request<Incoming>> for Shells {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -61,24 +90,15 @@ impl Service<Request<Incoming>> for Front {
     }
 }
 
-impl Inner {
-    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+impl Front {
+    async fn answer(self, mut request: Request<Incoming>) -> Response<Body> {
         let id = uuid::Uuid::new_v4().to_string();
         let peer = request.extensions().get::<PeerAddress>().copied();
         if let Some(PeerAddress(peer)) = peer {
             let address = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
             request.extensions_mut().insert(ClientAddress(address));
         }
-        let mut answer = if is_for_engine(request.uri().path()) {
-            if self.origins.allow(request.headers()) {
-                self.entrance.call(request).await.map(Body::new)
-            } else {
-                (StatusCode::FORBIDDEN, "This origin is not allowed here.\n").into_response()
-            }
-        } else {
-            let Ok(answer) = self.router.clone().oneshot(request.map(Body::new)).await;
-            answer
-        };
+        let Ok(mut answer) = self.shells.oneshot(request).await;
         if let Some(Fault(cause)) = answer.extensions().get() {
             tracing::error!(request = %id, %cause, "a request failed by the server's fault");
         }
@@ -87,6 +107,29 @@ impl Inner {
         }
         answer
     }
+}
+
+impl Inner {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        if !is_for_engine(request.uri().path()) {
+            let Ok(answer) = self.router.clone().oneshot(request.map(Body::new)).await;
+            return answer;
+        }
+        if !self.origins.allow(request.headers()) {
+            return wrong_origin();
+        }
+        self.entrance.call(request).await.map(Body::new)
+    }
+}
+
+/// Browsers keep no page from a WebSocket's upgrade, so the engine's requests are refused here.
+fn wrong_origin() -> Response<Body> {
+    let error = Error::forbidden(
+        "Pages of this origin may not connect here; the server's operator can allow it by \
+         server.allowed_origins.",
+    );
+    let body = Json(json!({ "error": error }));
+    (StatusCode::FORBIDDEN, body).into_response()
 }
 
 fn is_for_engine(path: &str) -> bool {

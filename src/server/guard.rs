@@ -123,6 +123,12 @@ impl<S> Guard<S> {
         self.transport.check()
     }
 
+    fn count(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.transport.wrote(*bytes);
+        }
+    }
+
     /// Keeps the account of pending writes with the outcome of one.
     fn account<T>(
         &mut self,
@@ -142,7 +148,6 @@ impl<S> Guard<S> {
             return outcome;
         }
         if self.stall.is_none() {
-            self.transport.write_began();
             self.stall = Some(Stall {
                 operation,
                 deadline: Box::pin(sleep(self.stall_timeout)),
@@ -210,6 +215,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let this = self.get_mut();
         this.transport.check()?;
         let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.count(&outcome);
         this.account(cx, Operation::Write, outcome)
     }
 
@@ -221,6 +227,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let this = self.get_mut();
         this.transport.check()?;
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.count(&outcome);
         this.account(cx, Operation::Write, outcome)
     }
 

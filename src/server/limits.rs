@@ -1,15 +1,11 @@
-//! What the listener and the guards allow, and their defaults.
+//! What the listener and the guards allow. What an operator may change comes from the configuration;
+//! the rest is named here.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
-/// How many connections there may be in all.
-pub const MAX_CONNECTIONS: usize = 20_000;
-
-/// How many connections there may be from one address.
-pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 256;
+use crate::config;
 
 /// How long a request's head may take from its first byte, or a connection's first head from the
 /// accept.
@@ -55,16 +51,14 @@ impl Default for GuardLimits {
     }
 }
 
-/// What the listener allows. The defaults are those of the configuration and of the constants named
-/// at each field.
+/// What the listener allows.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// Connections in all, [`MAX_CONNECTIONS`]; beyond it the answer is 503.
+    /// Connections in all; beyond it the answer is 503.
     pub max_connections: usize,
-    /// Connections from one peer address, [`MAX_CONNECTIONS_PER_ADDRESS`]; beyond it the answer is
-    /// 429.
+    /// Connections from one peer address; beyond it the answer is 429.
     pub max_connections_per_address: usize,
-    /// Peers that are not counted by address; loopback.
+    /// Peers that are not counted by address.
     pub exempt_addresses: Vec<IpNet>,
     /// Proxies. They are not counted either, since they bring many clients, who are counted by
     /// forwarded address.
@@ -75,31 +69,21 @@ pub struct ConnectionLimits {
     pub idle_timeout: Duration,
     /// For a request with a body until its answer begins, [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
-    /// For a pending write, [`STALL_TIMEOUT`].
-    pub stall_timeout: Duration,
-    /// Bytes read a second, [`READ_BYTES_PER_SECOND`].
-    pub read_bytes_per_second: u32,
-    /// Bytes read at once, [`READ_BURST_BYTES`].
-    pub read_burst_bytes: u32,
+    /// What each connection's guard allows.
+    pub guard: GuardLimits,
 }
 
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        let guard = GuardLimits::default();
+impl From<&config::Server> for ConnectionLimits {
+    fn from(server: &config::Server) -> Self {
         Self {
-            max_connections: MAX_CONNECTIONS,
-            max_connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
-            exempt_addresses: vec![
-                IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
-                IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
-            ],
-            trusted_proxies: Vec::new(),
+            max_connections: server.max_connections as usize,
+            max_connections_per_address: server.max_connections_per_address as usize,
+            exempt_addresses: server.exempt_addresses.clone(),
+            trusted_proxies: server.trusted_proxies.clone(),
             header_timeout: HEADER_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             body_timeout: BODY_TIMEOUT,
-            stall_timeout: guard.stall_timeout,
-            read_bytes_per_second: guard.read_bytes_per_second,
-            read_burst_bytes: guard.read_burst_bytes,
+            guard: GuardLimits::default(),
         }
     }
 }

@@ -29,7 +29,7 @@ use super::connections::Slot;
 use super::guard::Guard;
 use super::head_timer::HeadTimer;
 pub use super::limits::ConnectionLimits;
-use super::limits::{GuardLimits, MAX_HEAD_BYTES};
+use super::limits::MAX_HEAD_BYTES;
 use super::refusal::Refusals;
 use crate::realtime::transport::Transport;
 
@@ -56,13 +56,14 @@ pub struct PeerAddress(pub SocketAddr);
 /// accepted, and each plain HTTP connection ends after the request it is in. Upgraded connections
 /// go on until their owner ends them.
 ///
-/// It returns at once, with the connections: wait for them, with a deadline, and cut what is left.
+/// It returns at once, with the connections and with what accepts them while it is polled. After a
+/// stop, wait for the connections, with a deadline, and cut what is left.
 pub fn serve<S, B>(
     listener: TcpListener,
     limits: ConnectionLimits,
     service: S,
     stop: watch::Receiver<bool>,
-) -> Connections
+) -> (Connections, impl Future<Output = ()> + Send)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
@@ -92,8 +93,7 @@ where
         stop,
         http,
     };
-    tokio::spawn(server.accept_all(listener));
-    connections
+    (connections, server.accept_all(listener))
 }
 
 struct Server<S> {
@@ -154,20 +154,12 @@ where
                 }
                 self.spawn(stream, peer, transport, slot);
             }
-            Err(refusal) => {
-                tracing::debug!(%peer, ?refusal, "refused a connection");
-                self.refusals.answer(stream, refusal);
-            }
+            Err(refusal) => self.refusals.answer(stream, peer, refusal),
         }
     }
 
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, transport: Arc<Transport>, slot: Slot) {
-        let limits = GuardLimits {
-            stall_timeout: self.limits.stall_timeout,
-            read_bytes_per_second: self.limits.read_bytes_per_second,
-            read_burst_bytes: self.limits.read_burst_bytes,
-        };
-        let guard = Guard::new(stream, Arc::clone(&transport), limits)
+        let guard = Guard::new(stream, Arc::clone(&transport), self.limits.guard)
             .with_slot(slot)
             .on_stall(forget_unsent)
             .on_read(acknowledge_at_once);

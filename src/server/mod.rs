@@ -4,6 +4,7 @@ pub mod address;
 pub mod connections;
 pub mod control;
 pub mod data_folder;
+pub mod descriptors;
 mod front;
 pub mod guard;
 mod head_timer;
@@ -12,28 +13,31 @@ pub mod listener;
 mod origin;
 mod read_budget;
 mod refusal;
+pub mod vital;
 
 use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
 use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
-use crate::store::{OpenError, Outbox, Store};
+use crate::store::{Error as StoreError, OpenError, Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
-use limits::ConnectionLimits;
 use socketioxide::SocketIo;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use vital::{Lost, Vital};
 
-/// A stop takes so long at most, whatever the clients do.
-const STOP_TIME: Duration = Duration::from_secs(9);
+/// A stop takes so long at most, whatever the clients do. It is a little less than the 10 s that are
+/// promised, since the process has to end after it.
+pub const STOP_TIME: Duration = Duration::from_secs(8);
 /// Of that, clients have so long to take what the engine holds for them; then they are cut.
 const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
@@ -43,9 +47,7 @@ const HOUSEKEEPING: Duration = Duration::from_mins(1);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {error}; stop what uses it, or choose another with --listen"
-    )]
+    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error))]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -53,14 +55,44 @@ pub enum StartError {
         error: io::Error,
     },
     /// The database.
-    #[error(transparent)]
-    Store(#[from] OpenError),
+    #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
+    Store {
+        /// Its file.
+        database: PathBuf,
+        /// What is wrong with it.
+        error: OpenError,
+    },
     /// A file of the data folder.
     #[error("cannot use the data folder: {0}")]
     Folder(#[from] io::Error),
     /// The domain.
-    #[error("cannot start: {0}")]
+    #[error("cannot start: {}", why(.0))]
     Chat(#[from] ChatError),
+}
+
+fn listen_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "stop what uses it, or choose another with --listen",
+        io::ErrorKind::AddrNotAvailable => {
+            "it is no address of this machine, so choose another with --listen, such as 0.0.0.0 for all of them"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "choose a port from 1024 on with --listen, or allow this one: in systemd's unit by \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE"
+        }
+        _ => "choose another with --listen",
+    }
+}
+
+fn database_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Database(StoreError::Full) => "; make room on its disk",
+        OpenError::Database(_) => {
+            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
+        }
+        // These say by themselves what to do.
+        _ => "",
+    }
 }
 
 /// A running server.
@@ -72,7 +104,7 @@ pub struct Server {
     io: SocketIo,
     connections: Connections,
     stop: watch::Sender<bool>,
-    fanout: JoinHandle<()>,
+    vital: Vital,
     housekeeping: JoinHandle<()>,
     control: Control,
     /// Last, so that the folder stays locked until everything else is gone.
@@ -93,18 +125,32 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
         let address = listener.local_addr().map_err(in_use)?;
+        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
+            tracing::warn!(
+                "set server.public_url to the address that people use: links of invites would begin \
+                 with http://{address}, which leads nowhere"
+            );
+        }
         let config = with_public_url(config, address);
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, engine, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
-        let entrance = Entrance::new(engine, gate, &realtime);
+        let entrance = Entrance::new(engine, gate, chat.clone());
         let service = front::service(&config, entrance, crate::http::router(chat.clone()));
         let control = Control::open(&folder, chat.clone())?;
-        let fanout = tokio::spawn(run_fanout(chat.clone(), outbox, signals));
         let (stop, stopping) = watch::channel(false);
-        let connections = listener::serve(listener, connection_limits(&config), service, stopping);
+        let limits = (&config.server).into();
+        let (connections, accepting) = listener::serve(listener, limits, service, stopping);
+        let mut vital = Vital::default();
+        vital.spawn("the fan-out", run_fanout(chat.clone(), outbox, signals));
+        vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
-        tracing::info!(%address, "listening");
+        tracing::info!(
+            %address,
+            folder = %folder.path().display(),
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
         Ok(Self {
             address,
             chat,
@@ -113,7 +159,7 @@ impl Server {
             io,
             connections,
             stop,
-            fanout,
+            vital,
             housekeeping,
             control,
             _folder: folder,
@@ -130,17 +176,32 @@ impl Server {
         &self.chat
     }
 
-    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
-    /// go of the clients, who come back to the next process by themselves.
+    /// Resolves when the server can serve nobody any more though nobody stopped it, and says why. It
+    /// is to be stopped then.
+    pub async fn lost(&mut self) -> Lost {
+        self.vital.lost().await
+    }
+
+    /// Stops within [`STOP_TIME`].
     pub async fn stop(self) {
-        let deadline = Instant::now() + STOP_TIME;
+        self.stop_by(Instant::now() + STOP_TIME).await;
+    }
+
+    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
+    /// go of the clients, who come back to the next process by themselves. No step goes on after the
+    /// deadline.
+    pub async fn stop_by(mut self, deadline: Instant) {
         self.stop.send_replace(true);
         self.realtime.stop_admitting();
         self.housekeeping.abort();
-        self.control.close().await;
+        self.control.close(deadline).await;
         // The writer finishes its queue, then the outbox ends, then the fan-out.
-        let _ = timeout_at(deadline, self.store.close()).await;
-        let _ = timeout_at(deadline, self.fanout).await;
+        if timeout_at(deadline, self.store.close()).await.is_err() {
+            tracing::warn!(
+                "the disk is too slow: some of what was accepted is not done, and was not acknowledged"
+            );
+        }
+        let _ = timeout_at(deadline, self.vital.ended()).await;
         let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
         let _ = timeout_at(patience, self.io.close()).await;
         let _ = timeout_at(patience, self.connections.wait_idle()).await;
@@ -197,7 +258,8 @@ async fn open(
     let secret = folder.secret()?;
     let (database, config) = (folder.database(), config.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, outbox) = Store::open(&database, Box::new(disk_failed))?;
+        let (store, outbox) = Store::open(&database, Box::new(disk_failed))
+            .map_err(|error| StartError::Store { database, error })?;
         let chat = Chat::new(store.clone(), config, clock, &secret)?;
         Ok((store, outbox, Arc::new(chat)))
     });
@@ -233,15 +295,9 @@ fn gate_limits(config: &Config) -> GateLimits {
     }
 }
 
-fn connection_limits(config: &Config) -> ConnectionLimits {
-    let server = &config.server;
-    ConnectionLimits {
-        max_connections: server.max_connections as usize,
-        max_connections_per_address: server.max_connections_per_address as usize,
-        exempt_addresses: server.exempt_addresses.clone(),
-        trusted_proxies: server.trusted_proxies.clone(),
-        ..ConnectionLimits::default()
-    }
+/// What an error has to say to whoever runs the server: others are not told the causes of faults.
+fn why(error: &ChatError) -> &str {
+    error.cause.as_deref().unwrap_or(&error.message)
 }
 
 async fn housekeep(chat: Arc<Chat>) {
@@ -249,7 +305,7 @@ async fn housekeep(chat: Arc<Chat>) {
     loop {
         rounds.tick().await;
         if let Err(error) = chat.housekeeping().await {
-            tracing::warn!(%error, "housekeeping waits for its next round");
+            tracing::warn!(error = why(&error), "housekeeping waits for its next round");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Which web pages may talk to this server: its own, those that the configuration names, and, while
-//! it listens on loopback only, a developer's.
+//! Which web pages may talk to this server: its own, by the name that it is called by or by its public
+//! address; those that the configuration names; and, while it listens on loopback only, a developer's.
 
 use crate::config::Config;
 use http::header::{HOST, HeaderMap, ORIGIN};
@@ -19,8 +19,11 @@ pub(super) struct Origins {
 
 impl Origins {
     pub fn new(config: &Config) -> Self {
+        // A proxy may call the server by another name than the browser called the proxy by.
+        let mut allowed = config.server.allowed_origins.clone();
+        allowed.extend(config.server.public_origin());
         Self {
-            allowed: config.server.allowed_origins.clone(),
+            allowed,
             local: config.server.listen.ip().is_loopback(),
         }
     }

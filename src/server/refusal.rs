@@ -1,13 +1,18 @@
 //! What a connection is told that is not let in.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::chat::{Code, Error};
 
 /// How many refused connections are answered at a time; others are only closed.
 const MAX_REFUSALS_AT_ONCE: usize = 256;
@@ -15,12 +20,12 @@ const MAX_REFUSALS_AT_ONCE: usize = 256;
 /// How long telling a client that it is refused may take.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When a refused client should come back, in seconds.
-const RETRY_AFTER_SECONDS: u32 = 5;
+/// When a refused client should come back.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a connection was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// There are as many connections as there may be: 503.
     Full,
     /// There are as many connections from this address as there may be: 429.
@@ -41,12 +46,14 @@ impl Refusals {
     }
 
     /// Answers in a task of its own, and closes. Under a flood of refusals it only closes.
-    pub(crate) fn answer(&self, stream: TcpStream, refusal: Refusal) {
+    pub(crate) fn answer(&self, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
+        let id = Uuid::new_v4();
+        tracing::debug!(request = %id, %peer, ?refusal, "refused a connection");
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return;
         };
         tokio::spawn(async move {
-            let _ = timeout(REFUSAL_TIMEOUT, tell(stream, refusal)).await;
+            let _ = timeout(REFUSAL_TIMEOUT, tell(stream, id, refusal)).await;
             drop(permit);
         });
     }
@@ -54,34 +61,36 @@ impl Refusals {
 
 /// Answers the request that the client is sending, whatever it is, and reads on until the client
 /// closes: closing with unread bytes would reset the connection, and the answer might be lost.
-async fn tell(mut stream: TcpStream, refusal: Refusal) -> io::Result<()> {
+async fn tell(mut stream: TcpStream, id: Uuid, refusal: Refusal) -> io::Result<()> {
     let mut unread = [0; 512];
     if stream.read(&mut unread).await? == 0 {
         return Ok(());
     }
-    stream.write_all(response(refusal).as_bytes()).await?;
+    stream.write_all(response(id, refusal).as_bytes()).await?;
     stream.shutdown().await?;
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }
 
-fn response(refusal: Refusal) -> String {
-    let (status, code, message) = match refusal {
+/// The answer, in the form that every error has, though no request was read.
+fn response(id: Uuid, refusal: Refusal) -> String {
+    let (status, error) = match refusal {
         Refusal::Full => (
             "503 Service Unavailable",
-            "overloaded",
-            "The server is full. Try again soon.",
+            Error::new(Code::Overloaded, "The server is full. Try again soon."),
         ),
         Refusal::TooManyFromAddress => (
             "429 Too Many Requests",
-            "rate_limited",
-            "There are too many connections from your address.",
+            Error {
+                message: "There are too many connections from your address.".into(),
+                ..Error::rate_limited(RETRY_AFTER)
+            },
         ),
     };
-    let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#);
-    let length = body.len();
+    let body = json!({ "error": error }).to_string();
+    let (length, seconds) = (body.len(), RETRY_AFTER.as_secs());
     format!(
-        "HTTP/1.1 {status}\r\nRetry-After: {RETRY_AFTER_SECONDS}\r\n\
+        "HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nx-request-id: {id}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n{body}"
     )

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod control;
+mod descriptors;
+mod faults;
 mod folder;
 mod serve;
 mod user;
@@ -63,7 +65,16 @@ fn place() -> Place {
 impl Place {
     /// `chatd` with these arguments and nothing of the environment that concerns it.
     fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        self.command_of(env!("CARGO_BIN_EXE_chatd"), args)
+    }
+
+    /// The same of another program.
+    fn command_of<A: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CHATD_") {
                 command.env_remove(name);
@@ -114,39 +125,32 @@ impl Place {
 
     /// A running server, with these variables in its environment.
     fn serve_with(&self, env: &[(&str, &str)]) -> Running {
+        let mut command = self.command(["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(env.iter().copied());
+        let mut running = self.start(command);
+        running.wait_until_ready();
+        running
+    }
+
+    /// A process that becomes a server, with its log in a file.
+    fn start(&self, mut command: Command) -> Running {
         let log = self.root.path().join("log");
         let log_file = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .unwrap();
-        let mut command = self.command(["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command
-            .envs(env.iter().copied())
+        let child = command
             .stdout(Stdio::piped())
             .stderr(log_file)
             .spawn()
             .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut running = Running {
+        Running {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             ready: String::new(),
             log,
-        };
-        let (tell, told) = channel();
-        std::thread::spawn(move || {
-            let lines = stdout.lines().map_while(Result::ok).take(2);
-            let _ = tell.send(lines.collect::<Vec<_>>().join("\n"));
-        });
-        running.ready = told.recv_timeout(START).unwrap();
-        let (_, address) = running
-            .ready
-            .split_once("http://")
-            .unwrap_or_else(|| panic!("{}", running.log()));
-        let address = address.split_whitespace().next().unwrap();
-        running.address = address.parse().unwrap();
-        running
+        }
     }
 
     fn serve(&self) -> Running {
@@ -176,6 +180,22 @@ impl Ran {
 }
 
 impl Running {
+    fn wait_until_ready(&mut self) {
+        let stdout = BufReader::new(self.child.stdout.take().unwrap());
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok).take(2);
+            let _ = tell.send(lines.collect::<Vec<_>>().join("\n"));
+        });
+        self.ready = told.recv_timeout(START).unwrap();
+        let (_, address) = self
+            .ready
+            .split_once("http://")
+            .unwrap_or_else(|| panic!("{}", self.log()));
+        let address = address.split_whitespace().next().unwrap();
+        self.address = address.parse().unwrap();
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -197,6 +217,21 @@ impl Running {
         self.signal(Signal::TERM);
         let status = self.ended_within(STOP);
         assert_eq!(status.code(), Some(0), "{}", self.log());
+    }
+
+    /// Waits for a line of the log with these words, and gives it.
+    #[track_caller]
+    fn logged(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + START;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines();
+            if let Some(line) = lines.find(|line| words.iter().all(|word| line.contains(word))) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{words:?}: {log}");
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// What it has logged so far.

@@ -178,7 +178,7 @@ fn chatd_config_names_the_file_unless_the_flag_does() {
 #[test]
 fn a_named_file_that_is_missing_or_a_folder_is_refused_as_that() {
     let path = "/nowhere/chatd.toml";
-    let expected = "the file \"/nowhere/chatd.toml\" does not exist";
+    let expected = "the file \"/nowhere/chatd.toml\" does not exist; name one that does, or none";
     let refusal = load_env(&[("CHATD_CONFIG", path)]).unwrap_err();
     assert_eq!(refusal.to_string(), format!("CHATD_CONFIG: {expected}"));
     let refusal = load(&sources(Some(path.into()), &[])).unwrap_err();

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chatd::realtime::gate::{Gate, GateLimits, Refused, Ticket};
+use chatd::realtime::transport::Transport;
 use chatd::server::address::client_address;
+use chatd::server::connections::{Connections, Refusal};
 use http::{HeaderMap, HeaderValue};
 
 fn ip(text: &str) -> IpAddr {
@@ -87,4 +90,37 @@ fn the_gate_counts_sessions_and_those_not_signed_in() {
         .map(|_| gate.enter(ip("127.0.0.1")).unwrap())
         .collect();
     exempt.iter().for_each(Ticket::signed_in);
+}
+
+#[test]
+fn who_has_a_whole_ipv6_network_is_counted_as_one() {
+    let gate = Gate::new(GateLimits {
+        max_connections_per_address: 2,
+        max_unauthenticated_per_address: 2,
+        exempt_addresses: vec!["2001:db8:0:1::7/128".parse().unwrap()],
+    });
+    let _first = gate.enter(ip("2001:db8:0:1::1")).unwrap();
+    let _second = gate.enter(ip("2001:db8:0:1:ffff::")).unwrap();
+    let refused = gate.enter(ip("2001:db8:0:1::2")).unwrap_err();
+    assert_eq!(refused, Refused::TooMany);
+    assert_eq!(gate.count(ip("2001:db8:0:1::3")), 2);
+    // Neighbours are others, and whoever is exempt is so by an address of its own.
+    for other in ["2001:db8:0:2::1", "2001:db8:0:1::7", "192.0.2.1"] {
+        assert!(gate.enter(ip(other)).is_ok(), "{other}");
+    }
+}
+
+#[test]
+fn connections_of_one_ipv6_network_share_their_places() {
+    let exempt = vec!["2001:db8:0:1::7/128".parse().unwrap()];
+    let connections = Connections::new(10, 1, exempt);
+    let admit = |address: &str| connections.admit(ip(address), &Arc::new(Transport::new()));
+    let first = admit("2001:db8:0:1::1").unwrap();
+    let refused = admit("2001:db8:0:1::2").unwrap_err();
+    assert_eq!(refused, Refusal::TooManyFromAddress);
+    for other in ["2001:db8:0:2::1", "2001:db8:0:1::7", "::ffff:192.0.2.1"] {
+        assert!(admit(other).is_ok(), "{other}");
+    }
+    drop(first);
+    assert!(admit("2001:db8:0:1::2").is_ok());
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chatd::config::Config;
 use chatd::realtime::transport::Transport;
+use chatd::server::limits::GuardLimits;
 use chatd::server::listener::{ConnectionLimits, Connections, PeerAddress, serve};
 use futures_util::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
@@ -16,6 +18,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -67,7 +70,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (tell, told) = mpsc::unbounded_channel();
         let service = tower::service_fn(move |request| handle(request, tell.clone()));
-        let connections = serve(listener, limits, service, stopped);
+        let (connections, accepting) = serve(listener, limits, service, stopped);
+        tokio::spawn(accepting);
         Self {
             address,
             connections,
@@ -175,18 +179,34 @@ async fn read_answer(client: &mut TcpStream) -> String {
     answer
 }
 
+/// The error in an answer's body.
+fn error_of(answer: &str) -> Value {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    body["error"].take()
+}
+
 /// Reads until the connection is closed or reset.
 async fn read_to_end(client: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = vec![0; 64 * 1024];
     in_time(async { while client.read(&mut bytes).await.is_ok_and(|read| read > 0) {} }).await;
 }
 
+/// What a server allows when nothing else is said.
+fn limits() -> ConnectionLimits {
+    (&Config::default().server).into()
+}
+
 fn short_limits() -> ConnectionLimits {
+    let guard = GuardLimits {
+        stall_timeout: SHORT,
+        ..GuardLimits::default()
+    };
     ConnectionLimits {
         header_timeout: SHORT,
-        stall_timeout: SHORT,
         body_timeout: SHORT,
-        ..ConnectionLimits::default()
+        guard,
+        ..limits()
     }
 }
 
@@ -250,7 +270,7 @@ async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
 
 #[tokio::test]
 async fn too_large_a_head_is_refused() {
-    let server = Server::start(ConnectionLimits::default()).await;
+    let server = Server::start(limits()).await;
     let mut client = server.connect().await;
     // Not a byte more than the server reads: closing with unread bytes would reset the connection.
     let mut head = b"GET / HTTP/1.1\r\nX-Large: ".to_vec();
@@ -273,7 +293,7 @@ async fn a_peer_that_never_reads_is_cut_while_a_response_streams() {
 
 #[tokio::test]
 async fn a_cut_ends_an_upgraded_connection_at_once() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let (mut client, answer) = server.get("/echo").await;
     assert!(answer.starts_with("HTTP/1.1 101 "));
     let (transport, peer) = server.next_request().await;
@@ -290,7 +310,7 @@ async fn a_cut_ends_an_upgraded_connection_at_once() {
 
 #[tokio::test]
 async fn a_cut_ends_a_request_that_waits_for_its_answer() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let mut client = server.connect().await;
     // With a second request behind it hyper does not even watch the socket.
     let requests = "GET /wait HTTP/1.1\r\nHost: chat\r\n\r\n".repeat(2);
@@ -305,7 +325,7 @@ async fn a_cut_ends_a_request_that_waits_for_its_answer() {
 async fn a_full_server_answers_503_and_the_others_work_on() {
     let limits = ConnectionLimits {
         max_connections: 2,
-        ..ConnectionLimits::default()
+        ..limits()
     };
     let mut server = Server::start(limits).await;
     let (mut plain, _) = server.get("/").await;
@@ -313,7 +333,8 @@ async fn a_full_server_answers_503_and_the_others_work_on() {
     let (mut refused, answer) = server.get("/").await;
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
     assert!(answer.contains("\r\nRetry-After: 5\r\n"));
-    assert!(answer.contains(r#""code":"overloaded""#));
+    assert!(answer.contains("\r\nx-request-id: "));
+    assert_eq!(error_of(&answer)["code"], "overloaded");
     read_to_end(&mut refused).await;
     assert!(ask(&mut plain, "/").await.ends_with("hello"));
 
@@ -331,14 +352,17 @@ async fn too_many_connections_from_one_address_are_answered_429() {
     let limits = ConnectionLimits {
         max_connections_per_address: 1,
         exempt_addresses: Vec::new(),
-        ..ConnectionLimits::default()
+        ..limits()
     };
     let server = Server::start(limits).await;
     let (mut first, _) = server.get("/").await;
     let (_, answer) = server.get("/").await;
     assert!(answer.starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
     assert!(answer.contains("\r\nRetry-After: 5\r\n"));
-    assert!(answer.contains(r#""code":"rate_limited""#));
+    assert!(answer.contains("\r\nx-request-id: "));
+    let error = error_of(&answer);
+    assert_eq!(error["code"], "rate_limited");
+    assert_eq!(error["details"], json!({ "retryAfterMs": 5000 }));
     assert!(ask(&mut first, "/").await.ends_with("hello"));
 }
 
@@ -350,7 +374,7 @@ async fn exempt_addresses_and_trusted_proxies_are_not_counted_by_address() {
             max_connections_per_address: 1,
             exempt_addresses,
             trusted_proxies,
-            ..ConnectionLimits::default()
+            ..limits()
         };
         let server = Server::start(limits).await;
         let (_first, _) = server.get("/").await;
@@ -361,7 +385,7 @@ async fn exempt_addresses_and_trusted_proxies_are_not_counted_by_address() {
 
 #[tokio::test]
 async fn stopping_ends_plain_connections_and_leaves_upgraded_ones_to_be_cut() {
-    let server = Server::start(ConnectionLimits::default()).await;
+    let server = Server::start(limits()).await;
     let mut silent = server.connect().await;
     let (mut idle, _) = server.get("/").await;
     let (mut upgraded, _) = server.get("/echo").await;
@@ -380,7 +404,7 @@ async fn stopping_ends_plain_connections_and_leaves_upgraded_ones_to_be_cut() {
 
 #[tokio::test]
 async fn stopping_waits_for_the_request_in_progress() {
-    let mut server = Server::start(ConnectionLimits::default()).await;
+    let mut server = Server::start(limits()).await;
     let mut client = server.connect().await;
     let head = b"POST /body HTTP/1.1\r\nHost: chat\r\nContent-Length: 1\r\n\r\n";
     client.write_all(head).await.unwrap();

@@ -5,6 +5,7 @@
 mod harness;
 
 mod bad_events;
+mod bounds;
 mod cli;
 mod config;
 mod events;
@@ -33,3 +34,4 @@ mod tidy;
 mod tokens;
 mod told;
 mod typing;
+mod vital;

@@ -267,3 +267,21 @@ async fn whoever_goes_away_in_the_middle_of_connecting_is_not_taken_for_online()
     .await;
     drop(ada);
 }
+
+#[tokio::test]
+async fn a_room_that_was_closed_within_the_grace_of_another_connection_is_told_once() {
+    let lounge = Lounge::start().await;
+    let mut ada = lounge.ada.connect_to(&lounge.room).await;
+    let dropped = lounge.bob.connect_to(&lounge.room).await;
+    let mut other = lounge.bob.connect_to(&lounge.room).await;
+    dropped.close().await;
+    // Closed on one connection, and lost with the other.
+    ada.seen().await;
+    other
+        .ask("leave_room", json!({ "roomId": lounge.room }))
+        .await
+        .unwrap();
+    assert_eq!(ada.next("user_left").await["type"], "temporary");
+    tokio::time::sleep(GRACE + Duration::from_millis(500)).await;
+    assert_eq!(comings(&mut ada).await, []);
+}

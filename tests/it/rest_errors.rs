@@ -1,6 +1,6 @@
 //! What is refused over HTTP before it means anything: bad requests, bad tokens, bad addresses.
 
-use super::harness::{App, Transport, soon};
+use super::harness::{App, Person, Transport, soon};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -270,7 +270,9 @@ async fn only_allowed_web_pages_are_answered() {
             !answer.headers().contains_key("access-control-allow-origin"),
             "{origin}"
         );
-        assert_eq!(get(engine, origin).await.status(), 403, "{origin}");
+        let refused = Person::answer(get(engine, origin).await).await;
+        let error = refused.expect_error(403, "forbidden");
+        assert!(error["message"].as_str().unwrap().contains("origin"));
     }
     let preflight = async |origin: &str| {
         let url = format!("{}/api/rooms", app.url());
@@ -278,7 +280,9 @@ async fn only_allowed_web_pages_are_answered() {
         let request = request.header("origin", origin);
         let request = request.header("access-control-request-method", "POST");
         let request = request.header("access-control-request-headers", "authorization");
-        request.send().await.unwrap().headers().clone()
+        let headers = request.send().await.unwrap().headers().clone();
+        assert!(headers.contains_key("x-request-id"), "{headers:?}");
+        headers
     };
     let allowed = preflight("https://chat.example.org").await;
     let headers = allowed["access-control-allow-headers"].to_str().unwrap();
@@ -293,4 +297,24 @@ async fn only_allowed_web_pages_are_answered() {
     );
     let answer = raw(&app, upgrade.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_page_at_the_public_address_is_the_servers_own_whatever_a_proxy_makes_of_the_host() {
+    let app = App::with(|config| {
+        config.limits.enabled = false;
+        config.server.public_url = "https://Chat.Example.org:443/below".to_owned();
+    })
+    .await;
+    for (origin, status) in [
+        ("https://chat.example.org", 200),
+        ("http://chat.example.org", 403),
+        ("https://chat.example.org:444", 403),
+    ] {
+        let url = format!("{}/socket.io/?EIO=4&transport=polling", app.url());
+        let request = app.http.get(url).header("origin", origin);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{origin}");
+        assert!(answer.headers().contains_key("x-request-id"), "{origin}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Sessions: seeing them, ending them, what ends them, and what lives by them.
 
-use super::harness::{App, PASSWORD, Person, Socket, Transport, forge, soon};
+use super::harness::{App, PASSWORD, Person, Socket, Transport, executable, forge, soon};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -284,6 +284,31 @@ async fn a_disabled_account_is_cut_and_stays_out() {
         .get("/api/users/me")
         .await
         .expect(200);
+}
+
+/// Has a command of the command line done by this server.
+async fn command(app: &App, args: &'static [&'static str]) {
+    let mut chatd = executable::command(executable::path());
+    chatd.args(args).env("CHATD_DATA__DIR", app.folder.path());
+    let ran = tokio::task::spawn_blocking(move || chatd.output().unwrap());
+    let ran = soon("the end of the command", ran).await.unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_cuts_whom_it_disables_or_gives_a_password() {
+    for args in [
+        &["user", "disable", "ada"][..],
+        &["user", "passwd", "ada", "--generate"],
+    ] {
+        let app = App::start().await;
+        let (ada, bob) = tokio::join!(app.person("ada"), app.person("bob"));
+        let (adas, mut bobs) = tokio::join!(sockets(&ada), sockets(&bob));
+        command(&app, args).await;
+        are_cut(adas).await;
+        is_signed_out(&ada).await;
+        are_well(&mut bobs).await;
+    }
 }
 
 #[tokio::test]

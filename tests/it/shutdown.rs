@@ -1,13 +1,14 @@
 //! A stop, as a service manager asks for it, while everybody is talking.
 
 use super::harness::stream::{self, Packet};
-use super::harness::{Executable, Person, Socket, Transport, soon};
+use super::harness::{Executable, Person, Socket, Transport, executable, soon};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::net::TcpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -195,6 +196,74 @@ async fn a_stop_waits_neither_for_who_never_reads_nor_for_a_long_poll() {
         sent += 1;
     }
     assert!(sent < STOP_AT, "it was not stuck");
+}
+
+/// A connection to the control socket that carries these bytes.
+async fn control(chatd: &Executable, bytes: &str) -> UnixStream {
+    let socket = executable::data(chatd.root()).join("control.sock");
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
+/// A connection to the HTTP port that carries these bytes.
+async fn plain(chatd: &Executable, bytes: &str) -> TcpStream {
+    let address = chatd.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
+/// A request of somebody with a body that comes as far as it is given here.
+fn posting(person: &Person, room: &str, length: usize, body: &str) -> String {
+    format!(
+        "POST /api/rooms/{room}/messages HTTP/1.1\r\nhost: chatd\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n{body}",
+        person.token
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_waits_for_no_client_that_dawdles() {
+    let (chatd, ann, room) = chatd().await;
+    let (mut sending, mut deaf) = stream::connect(&ann.url, &ann.token).await;
+    sending.emit_for_ack("join_room", &json!({ "roomId": room }));
+    soon("the room", deaf.ack()).await.unwrap();
+    for _ in 0..STOP_AT {
+        let content = "x".repeat(4000);
+        sending.emit(
+            "send_message",
+            &json!({ "roomId": room, "content": content }),
+        );
+    }
+    let _half_a_body = plain(&chatd, &posting(&ann, &room, 1000, "{\"content\":")).await;
+    let _half_a_head = plain(&chatd, "GET / HTT").await;
+    let _half_a_line = control(&chatd, "{\"request\":").await;
+    let (code, _folder) = chatd.stop().await;
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_in_its_time_although_the_database_is_stuck() {
+    let (chatd, ann, room) = chatd().await;
+    let database = executable::data(chatd.root()).join("chatd.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The writer waits for the first of these, and then for all others.
+    let body = "{\"content\":\"x\"}";
+    let posting = posting(&ann, &room, body.len(), body);
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(plain(&chatd, &posting).await);
+        ann.get("/api/rooms").await.expect(200);
+    }
+    let disable = "{\"request\":\"set_disabled\",\"name\":\"ann\",\"disabled\":true}\n";
+    let _asking = control(&chatd, disable).await;
+    // Whatever it sent before has been read when this is answered.
+    let mut asking = control(&chatd, "{\"request\":\"list_users\"}\n").await;
+    soon("an answer", asking.read(&mut [0])).await.unwrap();
+    let (code, _folder) = chatd.stop().await;
+    assert_eq!(code, Some(0));
 }
 
 #[tokio::test]

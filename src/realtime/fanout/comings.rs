@@ -122,6 +122,7 @@ impl Fanout {
         let first = self.hub.subscribe(room, &recipient);
         for message in replay {
             recipient.send("receive_message", &raw(message));
+            self.turn.took(1).await;
         }
         recipient.send("room_joined", &raw(joined));
         let Some(online) = self.hub.users.get_mut(&recipient.connection.user()) else {
@@ -145,7 +146,9 @@ impl Fanout {
         if self.typing.end_on(room, &recipient) {
             self.tell_typing(room, user, false, at).await;
         }
-        if let Some(online) = self.hub.users.get(&user).filter(|_| last) {
+        if let Some(online) = self.hub.users.get_mut(&user).filter(|_| last) {
+            // It is told now, and not once more when the grace of another connection is over.
+            online.left_open.remove(&room);
             let person = online.person.clone();
             self.passage(room, &person, "user_left", Stay::Temporary, None, at)
                 .await;

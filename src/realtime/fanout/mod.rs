@@ -1,5 +1,5 @@
 //! The fan-out: tells what was committed, in commit order, and gives each command's reply after that
-//! command's events. It is one task, and the only one that sends.
+//! command's events. It is one task, so what it tells has one order.
 
 mod comings;
 mod send;
@@ -11,6 +11,7 @@ use super::{Signal, Signals};
 use crate::chat::{Chat, Outbox, Told};
 use crate::model::{Event, RoomId, UserId};
 use indexmap::IndexMap;
+use send::Turn;
 use serde_json::value::RawValue;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -32,6 +33,7 @@ struct Fanout {
     hub: Hub,
     typing: Typing,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
+    turn: Turn,
 }
 
 /// Tells the outbox until it ends.
@@ -41,6 +43,7 @@ pub async fn run(chat: Arc<Chat>, mut outbox: Outbox, mut signals: Signals) {
         hub: Hub::default(),
         typing: Typing::default(),
         timers: BinaryHeap::new(),
+        turn: Turn::default(),
     };
     loop {
         tokio::select! {
@@ -60,6 +63,8 @@ pub async fn run(chat: Arc<Chat>, mut outbox: Outbox, mut signals: Signals) {
                     fanout.hear(signal).await;
                 }
                 fanout.tell_batch(batch).await;
+                // However much there is to tell, nobody's time is forgotten over it.
+                fanout.ring().await;
                 // Lets the sockets write what they were given before the next round.
                 tokio::task::yield_now().await;
             },

@@ -7,6 +7,7 @@ use crate::model::{ConnectionId, Person, RoomId, Time, UserId};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// After so many packets others get a turn on the processor.
 const PACKETS_A_TURN: usize = 64;
@@ -18,12 +19,11 @@ impl Fanout {
     pub(super) async fn tell_rooms(&self, rooms: IndexMap<RoomId, Vec<Box<RawValue>>>) {
         for (room, payloads) in rooms {
             for some in payloads.chunks(MESSAGES_A_WRITE) {
-                let mut turn = Turn::default();
                 for recipient in self.hub.subscribers(room) {
                     for payload in some {
                         recipient.send("receive_message", payload);
                     }
-                    turn.took(some.len()).await;
+                    self.turn.took(some.len()).await;
                 }
             }
         }
@@ -72,10 +72,9 @@ impl Fanout {
             status,
             timestamp: at,
         });
-        let mut turn = Turn::default();
         for user in people {
             self.to_user(user, "user_status", &payload);
-            turn.took(1).await;
+            self.turn.took(1).await;
         }
     }
 
@@ -105,20 +104,18 @@ impl Fanout {
         payload: &RawValue,
         is_for: impl Fn(&Recipient) -> bool,
     ) {
-        let mut turn = Turn::default();
         for recipient in self.hub.subscribers(room) {
             if is_for(recipient) {
                 recipient.send(event, payload);
             }
-            turn.took(1).await;
+            self.turn.took(1).await;
         }
     }
 
     pub(super) async fn to_members(&self, room: RoomId, event: &str, payload: &RawValue) {
-        let mut turn = Turn::default();
         for user in self.hub.members(room) {
             self.to_user(user, event, payload);
-            turn.took(1).await;
+            self.turn.took(1).await;
         }
     }
 
@@ -131,13 +128,12 @@ impl Fanout {
 
 /// Lets others have the processor now and then.
 #[derive(Default)]
-struct Turn(usize);
+pub(super) struct Turn(AtomicUsize);
 
 impl Turn {
-    async fn took(&mut self, packets: usize) {
-        self.0 += packets;
-        if self.0 >= PACKETS_A_TURN {
-            self.0 = 0;
+    pub(super) async fn took(&self, packets: usize) {
+        if self.0.fetch_add(packets, Ordering::Relaxed) + packets >= PACKETS_A_TURN {
+            self.0.store(0, Ordering::Relaxed);
             tokio::task::yield_now().await;
         }
     }

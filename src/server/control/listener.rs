@@ -57,14 +57,16 @@ impl Control {
         })
     }
 
-    /// Takes no more requests, lets those that are being performed finish, for at most 5 s, and
-    /// removes the socket. To be called while the store is still open and the folder locked.
-    pub async fn close(mut self) {
+    /// Takes no more requests, lets those that are being performed finish, for at most 5 s and not
+    /// beyond `deadline`, and removes the socket. To be called while the store is still open and the
+    /// folder locked.
+    pub async fn close(mut self, deadline: Instant) {
+        let deadline = deadline.min(Instant::now() + STOP_WAIT);
         self.stop.send_replace(true);
         // The task's panic was told where it happened.
-        let _ = (&mut self.accepting).await;
+        let _ = timeout_at(deadline, &mut self.accepting).await;
         let all = self.connections.acquire_many(CONNECTIONS);
-        if timeout(STOP_WAIT, all).await.is_err() {
+        if timeout_at(deadline, all).await.is_err() {
             tracing::warn!("a request of the command line did not finish in time");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Place, mode, place};
 use rustix::process::Signal;
-use std::fs::{Permissions, create_dir, write};
+use std::fs::{Permissions, create_dir, create_dir_all, write};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -86,6 +86,39 @@ fn a_file_is_no_data_folder() {
 }
 
 #[test]
+fn a_file_that_is_no_database_is_named_with_the_way_out() {
+    let place = place();
+    place.add("ada", "longenough");
+    let database = place.data.join("chatd.db");
+    write(
+        &database,
+        "anything but a database, and long enough to be one",
+    )
+    .unwrap();
+    for args in ["serve --listen 127.0.0.1:0", "user list"] {
+        let refused = place.run(args);
+        let path = database.canonicalize().unwrap();
+        refused.ended(
+            1,
+            &[
+                path.to_str().unwrap(),
+                "not a database",
+                "backup",
+                "--data-dir",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_with_the_way_out() {
+    let mut place = place();
+    place.data = "/proc/nowhere".into();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(1, &["\"/proc/nowhere\"", "--data-dir"]);
+}
+
+#[test]
 fn a_secret_that_is_too_short_is_refused() {
     let place = place();
     place.add("ada", "longenough");
@@ -97,6 +130,14 @@ fn a_secret_that_is_too_short_is_refused() {
     );
     write(place.data.join("jwt.secret"), [7; 64]).unwrap();
     place.serve().stop();
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_named_with_the_way_out() {
+    let place = place();
+    create_dir_all(place.data.join("jwt.secret")).unwrap();
+    let refused = place.run("serve --listen 127.0.0.1:0");
+    refused.ended(1, &["jwt.secret", "--data-dir"]);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! `chatd serve`: how it starts, what it says, how it stops.
 
-use super::{Running, STOP, place};
+use super::{LOOK, Running, START, STOP, place};
+use chatd::server::data_folder::DataFolder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::write;
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// What waits for nobody takes less than this, and less than a folder is waited for.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn it_says_where_to_go() {
@@ -48,14 +53,95 @@ fn both_signals_stop_it_with_success() {
     }
 }
 
+/// Waits until a process takes SIGTERM by itself (`proc_pid_status(5)`: a bit a signal).
+#[cfg(target_os = "linux")]
+fn wait_until_it_takes_signals(server: &Running) {
+    let status = format!("/proc/{}/status", server.child.id());
+    let deadline = Instant::now() + START;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+        if caught >> (Signal::TERM.as_raw() - 1) & 1 == 1 {
+            return;
+        }
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_waits_for_its_folder_stops_at_once() {
+    let place = place();
+    let _held = DataFolder::open(&place.data).unwrap();
+    let mut server = place.start(place.command(["serve", "--listen", "127.0.0.1:0"]));
+    wait_until_it_takes_signals(&server);
+    server.signal(Signal::TERM);
+    let status = server.ended_within(AT_ONCE);
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+}
+
 #[test]
 fn an_address_in_use_is_a_failure_that_names_it() {
     let place = place();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let refused = place.run(&format!("serve --listen {address}"));
-    refused.ended(1, &[&address]);
+    refused.ended(1, &[&address, "stop what uses it", "--listen"]);
     assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn an_address_of_another_machine_is_a_failure_that_says_so() {
+    let refused = place().run("serve --listen 192.0.2.1:5000");
+    refused.ended(1, &["192.0.2.1:5000", "no address of this machine"]);
+}
+
+#[test]
+fn a_failure_is_told_once_to_people_and_also_to_collectors_in_their_own_form() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for args in [format!("--listen {address}"), "--listen nowhere".to_owned()] {
+        for format in ["pretty", "compact", "json"] {
+            let refused = place.run(&format!("serve {args} --log-format {format}"));
+            let mut lines = refused.stderr.lines();
+            if format == "json" {
+                let line: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+                assert_eq!(line["level"], "ERROR", "{line}");
+                assert!(line.to_string().contains("--listen"), "{line}");
+            }
+            let line = lines.next().unwrap();
+            assert!(line.starts_with("chatd: "), "{line}");
+            assert_eq!(lines.next(), None, "{}", refused.stderr);
+        }
+    }
+}
+
+#[test]
+fn links_that_would_lead_nowhere_are_warned_of() {
+    for (public_url, is_told) in [("", true), ("https://chat.example.org", false)] {
+        let place = place();
+        let mut command = place.command(["serve", "--listen", "0.0.0.0:0"]);
+        command.env("CHATD_SERVER__PUBLIC_URL", public_url);
+        let mut server = place.start(command);
+        server.wait_until_ready();
+        let log = server.log();
+        assert_eq!(log.contains("WARN set server.public_url"), is_told, "{log}");
+        server.stop();
+    }
+}
+
+#[test]
+fn the_log_says_what_runs_and_on_which_data() {
+    let place = place();
+    let server = place.serve();
+    let folder = place.data.canonicalize().unwrap();
+    let address = server.address.to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    server.logged(&["listening", &address, version, folder.to_str().unwrap()]);
+    server.stop();
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! A visit: one session of the engine, from the request that opened it to its end. It outlives what
+//! comes and goes within it, signing in and out and the change from polling to WebSocket, so what
+//! bounds a client is counted here.
+
+use super::entrance::Engine;
+use super::gate::Ticket;
+use super::transport::Transport;
+use crate::chat::{Chat, EventRate};
+use socketioxide::TransportType;
+use socketioxide::extract::SocketRef;
+use socketioxide::socket::Sid;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// A client that goes on after so many refusals for its rate is cut. Each event within its rate makes
+/// up for one of them.
+const REFUSALS_BEFORE_CUT: u32 = 100;
+/// So many bytes may wait for a client that takes less than it is sent; then it is cut.
+const MOST_OWED_BYTES: u64 = 4 * 1024 * 1024;
+
+/// One session of the engine.
+pub(super) struct Visit {
+    ticket: Ticket,
+    /// How often it may send events, however often it signs in and out.
+    pub events: EventRate,
+    /// How often it may have what it missed sent again.
+    pub replays: EventRate,
+    refusals: AtomicU32,
+    /// The TCP connection of its WebSocket, once there is one. It never has another.
+    stream: OnceLock<Arc<Transport>>,
+    /// Bytes that the client was sent, and those that it has taken, since the beginning or the change
+    /// to a WebSocket. How a packet is packed is not counted.
+    sent: AtomicU64,
+    polled: AtomicU64,
+    listed: OnceLock<(Weak<Visits>, Sid)>,
+}
+
+impl Visit {
+    pub fn new(ticket: Ticket, chat: &Chat) -> Arc<Self> {
+        Arc::new(Self {
+            ticket,
+            events: chat.event_rate(),
+            replays: chat.replay_rate(),
+            refusals: AtomicU32::new(0),
+            stream: OnceLock::new(),
+            sent: AtomicU64::new(0),
+            polled: AtomicU64::new(0),
+            listed: OnceLock::new(),
+        })
+    }
+
+    /// The visit that a socket belongs to; each that came through the entrance has one.
+    pub fn of(socket: &SocketRef) -> Option<Arc<Self>> {
+        socket.req_parts().extensions.get().cloned()
+    }
+
+    /// Its user is known.
+    pub fn signed_in(&self) {
+        self.ticket.signed_in();
+    }
+
+    /// The engine goes on over this connection as a WebSocket.
+    pub fn upgraded(&self, over: &Arc<Transport>) {
+        // The engine ends a session whose upgrade fails, so the first one is the only one.
+        let _ = self.stream.set(over.clone());
+        self.sent.store(0, Ordering::Relaxed);
+    }
+
+    /// The TCP connection of its WebSocket; nothing while it polls.
+    pub fn stream(&self) -> Option<&Arc<Transport>> {
+        self.stream.get()
+    }
+
+    /// Counts a refusal for the rate; says whether the client keeps on and is to be cut.
+    pub fn refused(&self) -> bool {
+        self.refusals.fetch_add(1, Ordering::Relaxed) >= REFUSALS_BEFORE_CUT
+    }
+
+    /// The client keeps to its rate again.
+    pub fn behaved(&self) {
+        let less = |refusals: u32| refusals.checked_sub(1);
+        // Nothing to make up for is the usual case.
+        let _ = self
+            .refusals
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Counts bytes that are sent; says whether too many wait for the client now.
+    pub fn owes(&self, bytes: usize) -> bool {
+        let taken = match self.stream() {
+            Some(stream) => stream.written(),
+            None => self.polled.load(Ordering::Relaxed),
+        };
+        // What was taken beyond what was counted is how it was packed; it pays for nothing to come.
+        let sent = self.sent.fetch_max(taken, Ordering::Relaxed).max(taken) + bytes as u64;
+        self.sent.store(sent, Ordering::Relaxed);
+        sent - taken > MOST_OWED_BYTES
+    }
+
+    /// The client, which polls, took an answer of so many bytes.
+    pub fn took(&self, bytes: u64) {
+        self.polled.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Ends the session without a word of Socket.IO, so that the client comes back by itself. Its
+    /// WebSocket is cut at once, a polling session ends when the future does.
+    pub fn end(&self, socket: &SocketRef, engine: &Engine) -> impl Future<Output = ()> + use<> {
+        if let Some(stream) = self.stream() {
+            stream.cut();
+        }
+        let polls = socket.transport_type() == TransportType::Polling;
+        let (engine, sid) = (engine.clone(), socket.id);
+        async move {
+            if polls {
+                engine.close(sid).await;
+            }
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some((visits, sid)) = self.listed.get()
+            && let Some(visits) = visits.upgrade()
+        {
+            visits.open().remove(sid);
+        }
+    }
+}
+
+/// The visits that began by polling, by the engine's ids: their further requests find them here.
+#[derive(Default)]
+pub(super) struct Visits(Mutex<HashMap<Sid, Weak<Visit>>>);
+
+impl Visits {
+    /// Lists a visit until it ends.
+    pub fn list(self: &Arc<Self>, sid: Sid, visit: &Arc<Visit>) {
+        self.open().insert(sid, Arc::downgrade(visit));
+        let _ = visit.listed.set((Arc::downgrade(self), sid));
+    }
+
+    /// The visit with this id, unless it is over.
+    pub fn find(&self, sid: Sid) -> Option<Arc<Visit>> {
+        self.open().get(&sid)?.upgrade()
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<Sid, Weak<Visit>>> {
+        // Nothing under the lock can panic halfway through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
