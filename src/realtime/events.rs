@@ -110,7 +110,7 @@ fn typed(asked: Asked, room: RoomId, done: Result<(), Error>) {
     asked.answer(done.and_then(|()| {
         is_open
             .then_some(Nothing {})
-            .ok_or_else(|| Error::forbidden("Send join_room before typing in a room."))
+            .ok_or_else(Error::room_not_open)
     }));
 }
 
@@ -120,8 +120,14 @@ fn get_room_users(asked: Asked, mut input: Input) {
         Err(refused) => return asked.answer::<Nothing>(Err(refused)),
     };
     tokio::spawn(async move {
-        let users = asked.shell.chat.room_users(asked.who, room).await;
-        asked.answer_with_event("room_users", users);
+        let (shell, who) = (asked.shell.clone(), asked.who);
+        match shell.chat.room_users(who, room).await {
+            // It takes its turn, since nobody is to see who is in a room after their membership's end.
+            Ok(users) => shell.chat.still_member(who, room).then(move |still| {
+                asked.answer_with_event("room_users", still.map(|()| users));
+            }),
+            Err(refused) => asked.answer::<Nothing>(Err(refused)),
+        }
     });
 }
 
