@@ -116,7 +116,7 @@ async fn start(config: Config) -> Result<Server, Failure> {
     let server = Server::start(Arc::new(config), folder, Clock::default())
         .await
         .map_err(Failure::failed)?;
-    descriptors::warn_if_few(connections);
+    descriptors::tell_if_few(connections);
     announce(server.address(), &path);
     Ok(server)
 }
