@@ -102,6 +102,7 @@ impl Places {
                 let value = value.into_string().map_err(|_| ConfigError {
                     place: name.clone(),
                     problem: "not UTF-8; use a value that is".to_owned(),
+                    is_flag: false,
                 })?;
                 env.push((name, value));
             }

@@ -250,9 +250,15 @@ fn a_configuration_that_is_wrong_is_refused_with_its_place() {
 #[test]
 fn flags_and_variables_that_are_wrong_are_refused_by_their_name() {
     let place = place();
+    // Only the command line's own mistakes are its usage.
     place
         .run("serve --listen nowhere")
-        .ended(78, &["chatd: --listen: "]);
+        .ended(2, &["chatd: --listen: "]);
+    let wrong = place
+        .command(["serve"])
+        .env("CHATD_SERVER__LISTEN", "nowhere")
+        .output();
+    super::Ran::from(wrong.unwrap()).ended(78, &["chatd: CHATD_SERVER__LISTEN: "]);
     let wrong = place
         .command(["serve"])
         .env("CHATD_LOG__LEVEL", "loud")
