@@ -5,6 +5,7 @@ mod ids;
 mod names;
 mod records;
 mod time;
+mod visible;
 
 pub use events::{Event, Person, RoomJoined};
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};

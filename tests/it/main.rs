@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod limits;
 mod listener;
+mod names;
 mod order;
 mod plans;
 mod presence;
