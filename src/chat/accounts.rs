@@ -263,7 +263,7 @@ impl Chat {
             .verify(change.current.as_str(), Some(known.password.clone()))
             .await?;
         if !right {
-            return Err(Error::invalid_credentials());
+            return Err(Error::wrong_password());
         }
         let hash = self.passwords.hash(change.new.as_str()).await?;
         self.store
@@ -271,7 +271,7 @@ impl Chat {
                 // Another change may have come first, and have ended this session.
                 let now_known = users::credentials(tx, who.user)?;
                 if now_known.is_none_or(|now_known| now_known.password != known.password) {
-                    return Err(Error::invalid_credentials());
+                    return Err(Error::wrong_password());
                 }
                 users::set_password(tx, who.user, &hash)?;
                 events.push(Event::SessionsEnded(end_others(

@@ -135,6 +135,11 @@ impl Error {
         )
     }
 
+    /// Somebody who is signed in does not know their own password.
+    pub fn wrong_password() -> Self {
+        Self::new(Code::InvalidCredentials, "Your current password is wrong.")
+    }
+
     /// Allowed to others.
     pub fn forbidden(message: &'static str) -> Self {
         Self::new(Code::Forbidden, message)

@@ -232,9 +232,10 @@ async fn a_new_password_ends_the_other_sessions() {
         ada.put("/api/auth/password", body).await
     };
     let new = "another horse battery";
-    change(json!("wrong password"), json!(new))
-        .await
-        .expect_error(401, "invalid_credentials");
+    let refused = change(json!("wrong password"), json!(new)).await;
+    let message = refused.body["error"]["message"].clone();
+    assert_eq!(message, "Your current password is wrong.");
+    refused.expect_error(401, "invalid_credentials");
     for short in [
         json!("seven77"),
         json!(5),
