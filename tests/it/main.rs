@@ -34,4 +34,5 @@ mod tidy;
 mod tokens;
 mod told;
 mod typing;
+mod upgrade;
 mod vital;
