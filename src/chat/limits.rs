@@ -17,9 +17,13 @@ use std::time::{Duration, Instant};
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// So many rooms at once have what was missed in them sent again to one connection, 100 messages each
-/// at most, so that all of it fits into what waits for a client; one more each second. Whoever missed
-/// more fetches it.
+/// at most, so that all of it may wait for a client; one more each second. Whoever missed more fetches
+/// it.
 const REPLAYS_BURST: u32 = 8;
+/// So often at once somebody may connect, from wherever, since each time all of their rooms are read;
+/// then so often a second.
+const CONNECTS_BURST: u32 = 30;
+const CONNECTS_PER_SECOND: u32 = 2;
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 
@@ -29,6 +33,7 @@ pub struct Limits(Option<Rates>);
 struct Rates {
     messages: Keyed<(UserId, RoomId)>,
     requests: Keyed<UserId>,
+    connects: Keyed<UserId>,
     unsigned_requests: Keyed<IpAddr>,
     sign_in_networks: Keyed<IpAddr>,
     sign_in_accounts: Keyed<String>,
@@ -90,6 +95,7 @@ impl Limits {
                 second,
             )),
             requests: keyed(requests),
+            connects: keyed(quota(CONNECTS_BURST, CONNECTS_PER_SECOND, second)),
             unsigned_requests: keyed(requests),
             sign_in_networks: keyed(sign_in),
             sign_in_accounts: keyed(sign_in),
@@ -117,6 +123,13 @@ impl Limits {
     fn direct(&self, quota: impl Fn(&Rates) -> Quota) -> EventRate {
         let rates = self.0.as_ref();
         EventRate(rates.map(|rates| RateLimiter::direct_with_clock(quota(rates), MonotonicClock)))
+    }
+
+    /// Counts a connection of a user.
+    pub fn connect(&self, user: UserId) -> Result<(), Error> {
+        self.0
+            .as_ref()
+            .map_or(Ok(()), |rates| charge(&rates.connects, &user))
     }
 
     /// Counts a message of a user in a room.
@@ -167,6 +180,7 @@ impl Limits {
         if let Some(rates) = &self.0 {
             rates.messages.retain_recent();
             rates.requests.retain_recent();
+            rates.connects.retain_recent();
             rates.unsigned_requests.retain_recent();
             rates.sign_in_networks.retain_recent();
             rates.sign_in_accounts.retain_recent();

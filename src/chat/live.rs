@@ -11,6 +11,9 @@ use std::collections::HashSet;
 
 /// At most so many missed messages are told by `join_room`; more are fetched by REST.
 const REPLAY_MESSAGES: i64 = 100;
+/// At most so many bytes of content, so that the replays of several rooms fit into what may wait for a
+/// client.
+const REPLAY_BYTES: usize = 256 * 1024;
 /// The answer to `get_room_users` names so many people at most.
 const ROOM_USERS: usize = 1000;
 
@@ -68,6 +71,9 @@ pub struct Opening {
 impl Chat {
     /// A connection is there. Its event tells the fan-out whose it is and which rooms they are in.
     pub fn attach(&self, who: Who, connection: ConnectionId) -> Command<()> {
+        if let Err(refused) = self.limits.connect(who.user) {
+            return Command::refused(refused);
+        }
         let now = self.now();
         self.store.command(move |tx, events| {
             let person = users::person(tx, who.user)?.ok_or_else(Error::unauthorized)?;
@@ -99,13 +105,19 @@ impl Chat {
             } else {
                 0
             };
-            let complete = missed <= most;
             let replay = match since {
-                Some(since) if complete && missed > 0 => {
+                Some(since) if (1..=most).contains(&missed) => {
                     messages::after(tx, room, since, REPLAY_MESSAGES)?
                 }
                 _ => Vec::new(),
             };
+            let bytes: usize = replay.iter().map(|message| message.content.len()).sum();
+            let replay = if bytes > REPLAY_BYTES {
+                Vec::new()
+            } else {
+                replay
+            };
+            let complete = missed == 0 || !replay.is_empty();
             let joined = RoomJoined {
                 room_id: room,
                 role: member.role,

@@ -203,6 +203,9 @@ impl Server {
         }
         let _ = timeout_at(deadline, self.vital.ended()).await;
         let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
+        // Without its namespace the engine would refuse who connects now, and stock clients would take
+        // that for good.
+        self.connections.stop_reading();
         let _ = timeout_at(patience, self.io.close()).await;
         let _ = timeout_at(patience, self.connections.wait_idle()).await;
         self.connections.cut_all();

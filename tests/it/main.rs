@@ -35,4 +35,5 @@ mod tidy;
 mod tokens;
 mod told;
 mod typing;
+mod upgrade;
 mod vital;

@@ -285,3 +285,26 @@ async fn a_room_that_was_closed_within_the_grace_of_another_connection_is_told_o
     tokio::time::sleep(GRACE + Duration::from_millis(500)).await;
     assert_eq!(comings(&mut ada).await, []);
 }
+
+#[tokio::test]
+async fn a_connection_that_comes_and_goes_does_not_put_off_what_another_left() {
+    let lounge = Lounge::start().await;
+    let mut ada = lounge.ada.connect_to(&lounge.room).await;
+    let closed = lounge.bob.connect_to(&lounge.room).await;
+    let stays = lounge.bob.connect().await;
+    closed.close().await;
+    let gone = Instant::now();
+    let told = ada.next("user_left");
+    let flapping = async {
+        loop {
+            lounge.bob.connect().await.close().await;
+            tokio::time::sleep(GRACE / 6).await;
+        }
+    };
+    tokio::select! {
+        told = told => assert_eq!(told["type"], "temporary"),
+        () = flapping => {}
+    }
+    assert!(gone.elapsed() < 2 * GRACE, "{:?}", gone.elapsed());
+    stays.close().await;
+}
