@@ -6,14 +6,10 @@ use super::sessions::{Device, SignedIn, Who, end_others};
 use super::{Chat, Command, Error, Input};
 use crate::config::Registration as Policy;
 use crate::model::{
-    DisplayName, EmailAddress, Event, Password, Profile, ServerRole, User, UserId, Username,
+    DisplayName, EmailAddress, Event, Invalid, Password, Profile, ServerRole, User, UserId,
+    Username,
 };
 use crate::store::{sessions, users};
-
-/// Milliseconds or seconds of a configured duration, as times count them.
-pub(super) fn digits(count: u128) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
 
 /// An account that somebody asks for.
 #[derive(Debug, Clone)]
@@ -67,12 +63,12 @@ pub struct NewAccount {
 impl Login {
     /// Reads `{email or username, password}`. An `email` without `@` is taken for a name.
     pub fn read(mut input: Input) -> Result<Self, Error> {
-        let email = input.optional_text("email", |text| Ok(text.to_owned()));
-        let username = input.optional_text("username", |text| Ok(text.to_owned()));
+        let email = input.optional_text("email", |text| login_name("email", text));
+        let username = input.optional_text("username", |text| login_name("username", text));
         // Whatever was typed is tried: what the rules for new passwords say does not matter here.
         let password = input.text("password", |text| Password::new("password", text, 0));
+        input.check()?;
         let (Some(name), Some(password)) = (email.or(username), password) else {
-            input.check()?;
             return Err(Error::field("email", "or 'username' must be given"));
         };
         let account = if name.contains('@') {
@@ -82,6 +78,17 @@ impl Login {
         };
         Ok(Self { account, password })
     }
+}
+
+/// What somebody signs in with. Tries are counted by it and kept for a while, so that what is longer
+/// than any name or address, and nobody's by that, is refused before it is counted.
+fn login_name(field: &'static str, text: &str) -> Result<String, Invalid> {
+    const MAX_BYTES: usize = EmailAddress::MAX_BYTES;
+    if text.len() > MAX_BYTES {
+        let why = format!("must have at most {MAX_BYTES} bytes");
+        return Err(Invalid { field, why });
+    }
+    Ok(text.to_owned())
 }
 
 impl AccountChange {
@@ -256,7 +263,7 @@ impl Chat {
             .verify(change.current.as_str(), Some(known.password.clone()))
             .await?;
         if !right {
-            return Err(Error::invalid_credentials());
+            return Err(Error::wrong_password());
         }
         let hash = self.passwords.hash(change.new.as_str()).await?;
         self.store
@@ -264,7 +271,7 @@ impl Chat {
                 // Another change may have come first, and have ended this session.
                 let now_known = users::credentials(tx, who.user)?;
                 if now_known.is_none_or(|now_known| now_known.password != known.password) {
-                    return Err(Error::invalid_credentials());
+                    return Err(Error::wrong_password());
                 }
                 users::set_password(tx, who.user, &hash)?;
                 events.push(Event::SessionsEnded(end_others(

@@ -135,12 +135,17 @@ impl Error {
         )
     }
 
+    /// Somebody who is signed in does not know their own password.
+    pub fn wrong_password() -> Self {
+        Self::new(Code::InvalidCredentials, "Your current password is wrong.")
+    }
+
     /// Allowed to others.
     pub fn forbidden(message: &'static str) -> Self {
         Self::new(Code::Forbidden, message)
     }
 
-    /// No such thing; `what` is a noun with its article, such as "this room".
+    /// No such thing; `what` is what follows "There is no", such as "such room".
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
@@ -148,6 +153,11 @@ impl Error {
     /// In the room one must be.
     pub fn not_a_member() -> Self {
         Self::new(Code::NotAMember, "You are not a member of this room.")
+    }
+
+    /// Typing is told only where one has the room open.
+    pub fn room_not_open() -> Self {
+        Self::forbidden("Send join_room before typing in a room.")
     }
 
     /// Kept out.

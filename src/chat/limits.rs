@@ -10,28 +10,35 @@ use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// So many rooms at once have what was missed in them sent again to one connection, 100 messages each
-/// at most, so that all of it fits into what waits for a client; one more each second. Whoever missed
-/// more fetches it.
+/// at most, so that all of it may wait for a client; one more each second. Whoever missed more fetches
+/// it.
 const REPLAYS_BURST: u32 = 8;
+/// So often at once somebody may connect, from wherever, since each time all of their rooms are read;
+/// then so often a second.
+const CONNECTS_BURST: u32 = 30;
+const CONNECTS_PER_SECOND: u32 = 2;
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 
-/// All rates that are counted a user or an address; nothing of them when they are off.
+/// All rates that are counted a user or a client's network; nothing of them when they are off.
 pub struct Limits(Option<Rates>);
 
 struct Rates {
     messages: Keyed<(UserId, RoomId)>,
     requests: Keyed<UserId>,
-    sign_in_addresses: Keyed<ClientAddress>,
+    connects: Keyed<UserId>,
+    unsigned_requests: Keyed<IpAddr>,
+    sign_in_networks: Keyed<IpAddr>,
     sign_in_accounts: Keyed<String>,
     passwords: Keyed<UserId>,
-    registrations: Keyed<ClientAddress>,
+    registrations: Keyed<IpAddr>,
     events: Quota,
     replays: Quota,
 }
@@ -80,18 +87,17 @@ impl Limits {
     pub fn new(limits: &config::Limits) -> Self {
         let second = Duration::from_secs(1);
         let sign_in = quota(limits.sign_in_burst, limits.sign_in_per_minute, MINUTE);
+        let requests = quota(limits.requests_burst, limits.requests_per_second, second);
         Self(limits.enabled.then(|| Rates {
             messages: keyed(quota(
                 limits.messages_burst,
                 limits.messages_per_second,
                 second,
             )),
-            requests: keyed(quota(
-                limits.requests_burst,
-                limits.requests_per_second,
-                second,
-            )),
-            sign_in_addresses: keyed(sign_in),
+            requests: keyed(requests),
+            connects: keyed(quota(CONNECTS_BURST, CONNECTS_PER_SECOND, second)),
+            unsigned_requests: keyed(requests),
+            sign_in_networks: keyed(sign_in),
             sign_in_accounts: keyed(sign_in),
             passwords: keyed(sign_in),
             registrations: keyed(quota(
@@ -119,6 +125,13 @@ impl Limits {
         EventRate(rates.map(|rates| RateLimiter::direct_with_clock(quota(rates), MonotonicClock)))
     }
 
+    /// Counts a connection of a user.
+    pub fn connect(&self, user: UserId) -> Result<(), Error> {
+        self.0
+            .as_ref()
+            .map_or(Ok(()), |rates| charge(&rates.connects, &user))
+    }
+
     /// Counts a message of a user in a room.
     pub fn message(&self, user: UserId, room: RoomId) -> Result<(), Error> {
         self.0
@@ -133,10 +146,17 @@ impl Limits {
             .map_or(Ok(()), |rates| charge(&rates.requests, &user))
     }
 
+    /// Counts a REST request of somebody who need not be signed in for it, by where it comes from.
+    pub fn unsigned_request(&self, address: ClientAddress) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), |rates| {
+            charge(&rates.unsigned_requests, &address.network())
+        })
+    }
+
     /// Counts a try to sign in: by where it comes from and by the account that it names.
     pub fn sign_in(&self, address: ClientAddress, account: &str) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |rates| {
-            charge(&rates.sign_in_addresses, &address)?;
+            charge(&rates.sign_in_networks, &address.network())?;
             charge(&rates.sign_in_accounts, &account.to_owned())
         })
     }
@@ -150,9 +170,9 @@ impl Limits {
 
     /// Counts a registration.
     pub fn registration(&self, address: ClientAddress) -> Result<(), Error> {
-        self.0
-            .as_ref()
-            .map_or(Ok(()), |rates| charge(&rates.registrations, &address))
+        self.0.as_ref().map_or(Ok(()), |rates| {
+            charge(&rates.registrations, &address.network())
+        })
     }
 
     /// Forgets everybody who is back at a full allowance.
@@ -160,7 +180,9 @@ impl Limits {
         if let Some(rates) = &self.0 {
             rates.messages.retain_recent();
             rates.requests.retain_recent();
-            rates.sign_in_addresses.retain_recent();
+            rates.connects.retain_recent();
+            rates.unsigned_requests.retain_recent();
+            rates.sign_in_networks.retain_recent();
             rates.sign_in_accounts.retain_recent();
             rates.passwords.retain_recent();
             rates.registrations.retain_recent();

@@ -3,16 +3,19 @@
 use super::rooms::as_member;
 use super::sessions::Who;
 use super::{Chat, Command, Error};
-use crate::model::{ConnectionId, Event, Member, RoomId, RoomJoined, Time, UserId};
+use crate::model::{ConnectionId, Event, Member, Role, RoomId, RoomJoined, Time, UserId};
+use crate::store::sql::Tx;
 use crate::store::{members, messages, users};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// At most so many missed messages are told by `join_room`; more are fetched by REST.
 const REPLAY_MESSAGES: i64 = 100;
-/// The answer to `get_room_users` names so many at most.
+/// At most so many bytes of content, so that the replays of several rooms fit into what may wait for a
+/// client.
+const REPLAY_BYTES: usize = 256 * 1024;
+/// The answer to `get_room_users` names so many people at most.
 const ROOM_USERS: usize = 1000;
-/// Who comes first among those is sought among so many.
-const ROOM_USERS_LOOKED_AT: i64 = 20_000;
 
 /// The answer to `get_room_users`.
 #[derive(Debug, Clone, Serialize)]
@@ -20,10 +23,38 @@ const ROOM_USERS_LOOKED_AT: i64 = 20_000;
 pub struct RoomUsers {
     /// The room.
     pub room_id: RoomId,
-    /// Up to 1,000 members, those who are online first.
-    pub users: Vec<Member>,
+    /// Up to 1,000 members, those who are online first, and then who joined first.
+    pub users: Vec<RoomUser>,
     /// How many members there are.
-    pub total: usize,
+    pub total: i64,
+}
+
+/// A member, as `room_users` names them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomUser {
+    /// Who.
+    pub user_id: UserId,
+    /// Their name.
+    pub username: String,
+    /// The name to show.
+    pub display_name: String,
+    /// Whether they are connected now.
+    pub is_online: bool,
+    /// What they may do in the room.
+    pub role: Role,
+}
+
+impl From<Member> for RoomUser {
+    fn from(member: Member) -> Self {
+        Self {
+            user_id: member.user_id,
+            username: member.username,
+            display_name: member.display_name,
+            is_online: member.is_online,
+            role: member.role,
+        }
+    }
 }
 
 /// How a connection opens a room.
@@ -40,6 +71,9 @@ pub struct Opening {
 impl Chat {
     /// A connection is there. Its event tells the fan-out whose it is and which rooms they are in.
     pub fn attach(&self, who: Who, connection: ConnectionId) -> Command<()> {
+        if let Err(refused) = self.limits.connect(who.user) {
+            return Command::refused(refused);
+        }
         let now = self.now();
         self.store.command(move |tx, events| {
             let person = users::person(tx, who.user)?.ok_or_else(Error::unauthorized)?;
@@ -71,13 +105,19 @@ impl Chat {
             } else {
                 0
             };
-            let complete = missed <= most;
             let replay = match since {
-                Some(since) if complete && missed > 0 => {
+                Some(since) if (1..=most).contains(&missed) => {
                     messages::after(tx, room, since, REPLAY_MESSAGES)?
                 }
                 _ => Vec::new(),
             };
+            let bytes: usize = replay.iter().map(|message| message.content.len()).sum();
+            let replay = if bytes > REPLAY_BYTES {
+                Vec::new()
+            } else {
+                replay
+            };
+            let complete = missed == 0 || !replay.is_empty();
             let joined = RoomJoined {
                 room_id: room,
                 role: member.role,
@@ -132,26 +172,64 @@ impl Chat {
             .then(|_| ());
     }
 
-    /// Who is in a room, those online first.
-    pub async fn room_users(&self, who: Who, room: RoomId) -> Result<RoomUsers, Error> {
-        let mut users = self
-            .store
-            .query(move |tx| {
-                as_member(tx, who, room)?;
-                let start = (Time(i64::MIN), UserId(uuid::Uuid::nil()));
-                Ok::<_, Error>(members::list(tx, room, start, ROOM_USERS_LOOKED_AT)?)
-            })
-            .await?;
-        let total = users.len();
-        for user in &mut users {
-            user.is_online = self.presence.is_online(user.user_id);
-        }
-        users.sort_by_key(|user| !user.is_online);
-        users.truncate(ROOM_USERS);
-        Ok(RoomUsers {
-            room_id: room,
-            users,
-            total,
+    /// Whether somebody is a member of a room, told in its turn: an answer that is given by this never
+    /// comes after the event that ended a membership. It changes nothing, and tells nobody.
+    pub fn still_member(&self, who: Who, room: RoomId) -> Command<()> {
+        self.store.command(move |tx, _| {
+            as_member(tx, who, room)?;
+            Ok(())
         })
     }
+
+    /// Who is in a room, those online first.
+    pub async fn room_users(&self, who: Who, room: RoomId) -> Result<RoomUsers, Error> {
+        let online = self.presence.everybody();
+        self.store
+            .query(move |tx| {
+                let total = as_member(tx, who, room)?.0.member_count;
+                let mut users = first_members(tx, room, total, &online)?;
+                for user in &mut users {
+                    user.is_online = online.contains(&user.user_id);
+                }
+                users.sort_by_key(|user| !user.is_online);
+                users.truncate(ROOM_USERS);
+                Ok(RoomUsers {
+                    room_id: room,
+                    users: users.into_iter().map(RoomUser::from).collect(),
+                    total,
+                })
+            })
+            .await
+    }
+}
+
+/// The members who may be among the first of `room_users`, in the order in which they joined: the
+/// earliest, and of those who are online the earliest. It costs what the answer and the number of
+/// people online cost, however many members the room has.
+fn first_members(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    total: i64,
+    online: &HashSet<UserId>,
+) -> Result<Vec<Member>, Error> {
+    let most = i64::try_from(ROOM_USERS).unwrap_or(i64::MAX);
+    let start = (Time(i64::MIN), UserId(uuid::Uuid::nil()));
+    let mut found = members::list(tx, room, start, most)?;
+    let Some(last) = found.last().filter(|_| total > most) else {
+        return Ok(found);
+    };
+    let listed = (last.joined_at, last.user_id);
+    let mut later = Vec::new();
+    for user in online {
+        if let Some(at) = members::joined_at(tx, room, *user)? {
+            later.push((at, *user));
+        }
+    }
+    later.retain(|place| *place > listed);
+    later.sort_unstable();
+    later.truncate(ROOM_USERS);
+    for (_, user) in later {
+        found.extend(members::get(tx, room, user)?);
+    }
+    Ok(found)
 }

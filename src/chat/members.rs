@@ -5,6 +5,7 @@ use super::rooms::{as_admin, as_creator, as_member, visible};
 use super::sessions::Who;
 use super::{Chat, Command, Error};
 use crate::model::{Ban, Event, Member, Person, Role, RoomId, Time, UserId};
+use crate::store::members::Access;
 use crate::store::sql::Tx;
 use crate::store::{Events, members, users};
 
@@ -55,18 +56,22 @@ impl Chat {
     pub fn remove_member(&self, who: Who, room: RoomId, user: UserId) -> Command<()> {
         let now = self.now();
         self.store.command(move |tx, events| {
-            not_the_creator(tx, who, room, user)?;
+            let access = if who.is_server_admin() {
+                visible(tx, who, room)?
+            } else {
+                as_admin(tx, who, room)?
+            };
+            not_the_creator(&access, user)?;
             let (person, _) = member(tx, room, user)?;
             remove(tx, events, room, person, who.user, now)
         })
     }
 
-    /// Removes somebody and keeps them out: the room's admins, or the server's. It need not be a
-    /// member; banning twice is harmless.
+    /// Removes somebody and keeps them out: the room's admins. It need not be a member; banning twice is harmless.
     pub fn ban(&self, who: Who, room: RoomId, user: UserId) -> Command<()> {
         let now = self.now();
         self.store.command(move |tx, events| {
-            not_the_creator(tx, who, room, user)?;
+            not_the_creator(&as_admin(tx, who, room)?, user)?;
             let person = users::person(tx, user)?.ok_or_else(|| Error::not_found("such person"))?;
             if !members::is_banned(tx, room, user)? {
                 members::ban(tx, room, user, who.user, now)?;
@@ -108,12 +113,7 @@ fn member(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<(Person, Role),
     members::person(tx, room, user)?.ok_or_else(|| Error::not_found("such member"))
 }
 
-fn not_the_creator(tx: &mut Tx<'_>, who: Who, room: RoomId, user: UserId) -> Result<(), Error> {
-    let access = if who.is_server_admin() {
-        visible(tx, who, room)?
-    } else {
-        as_admin(tx, who, room)?
-    };
+fn not_the_creator(access: &Access, user: UserId) -> Result<(), Error> {
     if user == access.created_by {
         return Err(Error::forbidden(
             "The creator can't be removed; they may hand the room over or delete it.",

@@ -65,6 +65,14 @@ pub enum ReadUpTo {
     Message(MessageId),
 }
 
+/// The answer to reading: up to where somebody has read now.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The number of the last message that they have read.
+    pub read_seq: i64,
+}
+
 impl NewMessage {
     /// Reads `{content, messageType?, clientId?, replyTo?}`.
     pub fn read(input: &mut Input) -> Result<Self, Error> {
@@ -287,7 +295,7 @@ impl Chat {
         room: RoomId,
         up_to: ReadUpTo,
         from: Option<ConnectionId>,
-    ) -> Command<i64> {
+    ) -> Command<Receipt> {
         let now = self.now();
         self.store.command(move |tx, events| {
             let (access, member) = as_member(tx, who, room)?;
@@ -297,7 +305,9 @@ impl Chat {
                 ReadUpTo::Message(id) => messages::get(tx, room, id)?.ok_or_else(no_message)?.seq,
             };
             if seq <= member.read_seq {
-                return Ok(member.read_seq);
+                return Ok(Receipt {
+                    read_seq: member.read_seq,
+                });
             }
             members::set_read(tx, room, who.user, seq)?;
             events.push(Event::MessagesRead {
@@ -308,7 +318,7 @@ impl Chat {
                 from,
                 at: now,
             });
-            Ok(seq)
+            Ok(Receipt { read_seq: seq })
         })
     }
 }

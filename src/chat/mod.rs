@@ -15,6 +15,7 @@ mod messages;
 mod page;
 mod passwords;
 mod presence;
+mod readiness;
 mod rooms;
 mod sessions;
 mod tokens;
@@ -25,8 +26,8 @@ pub use error::{Code, Error};
 pub use input::Input;
 pub use invites::{InviteRequest, InvitedTo};
 pub use limits::EventRate;
-pub use live::{Opening, RoomUsers};
-pub use messages::{Around, History, NewMessage, Posted, ReadUpTo};
+pub use live::{Opening, RoomUser, RoomUsers};
+pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
@@ -36,11 +37,12 @@ pub use tokens::SECRET_BYTES;
 pub use crate::store::{Outbox, Told};
 
 use crate::config::Config;
-use crate::model::{Event, Time, UserId};
+use crate::model::{ClientAddress, Event, Time, UserId};
 use crate::store::{self, Store};
 use limits::Limits;
 use passwords::Passwords;
 use presence::Presence;
+use readiness::Readiness;
 use sessions::Sessions;
 use std::sync::Arc;
 use tokens::Tokens;
@@ -58,6 +60,7 @@ pub struct Chat {
     tokens: Tokens,
     sessions: Sessions,
     presence: Presence,
+    readiness: Readiness,
 }
 
 impl Chat {
@@ -74,6 +77,7 @@ impl Chat {
             tokens: Tokens::new(secret),
             sessions: Sessions::default(),
             presence: Presence::default(),
+            readiness: Readiness::default(),
             store,
             config,
             clock,
@@ -95,6 +99,11 @@ impl Chat {
         self.limits.request(user)
     }
 
+    /// Counts a REST request of somebody who need not be signed in for it.
+    pub fn charge_unsigned_request(&self, address: ClientAddress) -> Result<(), Error> {
+        self.limits.unsigned_request(address)
+    }
+
     /// The rate of a new connection's events.
     pub fn event_rate(&self) -> EventRate {
         self.limits.events()
@@ -108,16 +117,6 @@ impl Chat {
     /// Notes that somebody came or went; the fan-out says so. Says whether that is news.
     pub fn set_online(&self, user: UserId, online: bool) -> bool {
         self.presence.set(user, online)
-    }
-
-    /// Whether the database answers.
-    pub async fn ready(&self) -> Result<(), Error> {
-        self.store
-            .query(|tx| {
-                tx.one("SELECT 1", &[], |_| Ok(()))?;
-                Ok(())
-            })
-            .await
     }
 
     /// Brings what is held in memory up to an event that was committed. The fan-out calls this

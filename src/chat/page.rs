@@ -52,8 +52,17 @@ impl Page {
 
     /// The time and id that the page begins after.
     pub(super) fn after_place(&self) -> Result<(Time, Uuid), Error> {
+        self.place_or((Time(i64::MIN), Uuid::nil()))
+    }
+
+    /// The same for a list whose newest rows come first.
+    pub(super) fn before_place(&self) -> Result<(Time, Uuid), Error> {
+        self.place_or((Time(i64::MAX), Uuid::max()))
+    }
+
+    fn place_or(&self, start: (Time, Uuid)) -> Result<(Time, Uuid), Error> {
         let Some(cursor) = &self.cursor else {
-            return Ok((Time(i64::MIN), Uuid::nil()));
+            return Ok(start);
         };
         cursor
             .split_once(' ')

@@ -17,6 +17,14 @@ impl Presence {
             .contains(&user)
     }
 
+    /// Everybody who is online at this moment.
+    pub fn everybody(&self) -> HashSet<UserId> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Notes that somebody came or went; says whether that is news.
     pub fn set(&self, user: UserId, online: bool) -> bool {
         let mut people = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! Sessions: a token names one, and every use checks it in memory, so that tokens may live long and
 //! still end within a second.
 
-use super::accounts::digits;
+use super::page::{List, Page, place};
 use super::{Chat, Command, Error};
 use crate::model::{ClientAddress, Event, ServerRole, Session, SessionId, Time, User, UserId};
 use crate::store::sessions as table;
@@ -207,10 +207,16 @@ impl Chat {
         }
     }
 
+    /// When a session ends that is begun or refreshed at `from`.
+    fn session_end(&self, from: Time) -> Time {
+        let ms = self.config.accounts.token_ttl.as_millis();
+        from.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
     /// The session of a new sign-in and the moment when it ends.
     pub(super) fn new_session(&self, user: UserId, device: &Device) -> (table::NewSession, Time) {
         let now = self.now();
-        let expires_at = now.plus_ms(digits(self.config.accounts.token_ttl.as_millis()));
+        let expires_at = self.session_end(now);
         let session = table::NewSession {
             id: SessionId::new(),
             user,
@@ -239,9 +245,7 @@ impl Chat {
 
     /// A new token for the same session, which lives as long as its newest token.
     pub async fn refresh(&self, who: Who) -> Result<Token, Error> {
-        let expires_at = self
-            .now()
-            .plus_ms(digits(self.config.accounts.token_ttl.as_millis()));
+        let expires_at = self.session_end(self.now());
         self.store
             .command(move |tx, _| {
                 if table::extend(tx, who.session, expires_at)? {
@@ -256,11 +260,20 @@ impl Chat {
     }
 
     /// Somebody's own live sessions, the newest first.
-    pub async fn sessions(&self, who: Who) -> Result<Vec<Session>, Error> {
-        let now = self.now();
-        self.store
-            .query(move |tx| Ok(table::list(tx, who.user, now, who.session)?))
-            .await
+    pub async fn sessions(&self, who: Who, page: Page) -> Result<List<Session>, Error> {
+        let ((at, id), rows, now) = (page.before_place()?, page.rows(), self.now());
+        let found = self
+            .store
+            .query(move |tx| {
+                let (whose, before) = ((who.user, who.session), (at, SessionId(id)));
+                Ok::<_, Error>(table::list(tx, whose, now, before, rows)?)
+            })
+            .await?;
+        Ok(page.list(
+            found,
+            |session| place(session.created_at, session.id.0),
+            |session| session,
+        ))
     }
 
     /// Ends one of somebody's own sessions.

@@ -1,10 +1,10 @@
 //! How the command line reaches the data: through the server that runs on the folder or, when none
 //! runs, by itself.
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, say};
 use crate::config::Config;
 use crate::server::control::{self, Answer, AskError, Request};
-use crate::server::data_folder::{DataFolder, FolderError};
+use crate::server::data_folder::{DataFolder, FolderError, absolute};
 use crate::server::{Offline, offline};
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ async fn take(path: &Path) -> Result<DataFolder, FolderError> {
     let opened = tokio::task::spawn_blocking(move || DataFolder::open(&folder)).await;
     opened.unwrap_or_else(|error| {
         Err(FolderError::System {
-            folder: path.to_owned(),
+            folder: absolute(path),
             doing: "opened",
             source: error.into(),
         })
@@ -69,7 +69,7 @@ impl Door {
                 format!(
                     "there is no chatd data in the folder \"{}\"; name the right one with --data-dir, \
                      or make the first account with \"chatd user add\"",
-                    folder.display()
+                    absolute(folder).display()
                 ),
             ));
         }
@@ -100,8 +100,14 @@ impl Door {
                 Err(AskError::Nobody) => {}
                 Err(error) => return Err(Failure::failed(error)),
             }
+            let is_new = !DataFolder::has_database(&self.config.data.dir)?;
             match take(&self.config.data.dir).await {
                 Ok(folder) => {
+                    if is_new {
+                        // Somebody who ran this in the wrong place would look for the account elsewhere.
+                        let path = folder.path().display();
+                        say(&format!("This made a new data folder: {path}"));
+                    }
                     let offline = offline(folder, self.config.clone())
                         .await
                         .map_err(Failure::failed)?;

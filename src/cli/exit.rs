@@ -13,13 +13,13 @@ pub enum Exit {
     Done = 0,
     /// Something failed.
     Failed = 1,
-    /// The command line makes no sense; the parser itself ends with this one.
+    /// The command line is wrong; the parser itself ends with this one.
     Usage = 2,
     /// There is no such account or data folder.
     NotFound = 3,
     /// The name or e-mail address is taken.
     Exists = 4,
-    /// The configuration is wrong; `EX_CONFIG` of `sysexits.h`.
+    /// The configuration file or the environment is wrong; `EX_CONFIG` of `sysexits.h`.
     Config = 78,
 }
 
@@ -30,7 +30,10 @@ const TABLE: [(Exit, &str); 6] = [
     (Exit::Usage, "the command line is wrong"),
     (Exit::NotFound, "there is no such account or data folder"),
     (Exit::Exists, "the name or e-mail address is taken"),
-    (Exit::Config, "the configuration is wrong"),
+    (
+        Exit::Config,
+        "the configuration file or a variable is wrong",
+    ),
 ];
 
 /// What `--help` says about the exit codes.
@@ -77,7 +80,12 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::Config, error.to_string())
+        let exit = if error.is_flag {
+            Exit::Usage
+        } else {
+            Exit::Config
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

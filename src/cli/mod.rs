@@ -15,6 +15,7 @@ pub use exit::{Exit, Failure};
 
 use crate::config::{self, ConfigError, Flags, Loaded, Sources};
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -102,6 +103,7 @@ impl Places {
                 let value = value.into_string().map_err(|_| ConfigError {
                     place: name.clone(),
                     problem: "not UTF-8; use a value that is".to_owned(),
+                    is_flag: false,
                 })?;
                 env.push((name, value));
             }
@@ -141,4 +143,10 @@ fn block_on_until<T>(
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     runtime.shutdown_timeout(left.unwrap_or(LAST_WAIT).min(LAST_WAIT));
     done
+}
+
+/// Words for people.
+fn say(text: &str) {
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

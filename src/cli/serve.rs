@@ -13,6 +13,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,8 +27,12 @@ Examples:
 
 A flag wins over the environment, and that over the configuration file.
 
-SIGTERM and Ctrl-C stop it, once what it accepted is on disk; that takes 10 seconds at most. A
-second signal ends it at once.";
+SIGTERM, Ctrl-C and a closed terminal stop it, once what it accepted is on disk; that takes 10
+seconds at most. A second signal, more than a second after the first, ends it at once.";
+
+/// Signals that come so soon after the first are the same wish, told twice: a wrapper passes on what
+/// the whole group was sent, or a shell repeats it.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Run the server until it is told to stop
 #[derive(Debug, Args)]
@@ -95,7 +100,7 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
     };
     let ended = tokio::select! {
         _ = &mut stop => {
-            tracing::info!("stopping; a second signal stops at once");
+            tracing::info!("stopping; a second signal, more than a second from now, stops at once");
             Ok(())
         }
         lost = server.lost() => {
@@ -116,7 +121,7 @@ async fn start(config: Config) -> Result<Server, Failure> {
     let server = Server::start(Arc::new(config), folder, Clock::default())
         .await
         .map_err(Failure::failed)?;
-    descriptors::warn_if_few(connections);
+    descriptors::tell_if_few(connections);
     announce(server.address(), &path);
     Ok(server)
 }
@@ -140,24 +145,65 @@ fn announce(address: SocketAddr, folder: &Path) {
         .and_then(|()| stdout.flush());
 }
 
-/// Resolves at the first SIGTERM or SIGINT from now on; the second one ends the process.
+/// Resolves at the first stop signal from now on; a later one, unless it comes with the first, ends
+/// the process.
 fn stop_signal() -> std::io::Result<oneshot::Receiver<()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = StopSignals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hangup: if is_hangup_ignored() {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        },
+    };
     let (first, stop) = oneshot::channel();
     tokio::spawn(async move {
-        either(&mut terminate, &mut interrupt).await;
+        signals.next().await;
+        let together = Instant::now() + SAME_SIGNAL;
         let _ = first.send(());
-        either(&mut terminate, &mut interrupt).await;
+        signals.next().await;
+        while Instant::now() < together {
+            signals.next().await;
+        }
         tracing::warn!("stopped at once by a second signal");
         std::process::exit(Exit::Failed as i32);
     });
     Ok(stop)
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask for a stop.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// The terminal was closed; nothing where that is to be ignored.
+    hangup: Option<Signal>,
+}
+
+impl StopSignals {
+    async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = hangup => {}
+        }
     }
+}
+
+/// Whether whoever started this process had it ignore SIGHUP, as `nohup` does, which a handler would
+/// undo. Where there is no `proc_pid_status(5)` nobody can tell, and the signal is taken.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    let bit = SignalKind::hangup().as_raw_value() - 1;
+    ignored.is_some_and(|ignored| ignored >> bit & 1 == 1)
 }

@@ -3,7 +3,7 @@
 use super::door::Door;
 use super::password::{Chosen, Source};
 use super::table::table;
-use super::{Failure, Places, block_on, log};
+use super::{Failure, Places, block_on, log, say};
 use crate::config::{Config, LogLevel};
 use crate::model::{EmailAddress, Invalid, Username};
 use crate::server::control::{Account, Answer, Request, Role};
@@ -323,12 +323,6 @@ fn tell(chosen: &Chosen) -> Result<(), Failure> {
                 "the password could not be printed: {error}; set another with \"chatd user passwd\""
             ))
         })
-}
-
-/// Words for people.
-fn say(text: &str) {
-    // Without a stderr there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Data for people or programs. A reader that has seen enough, such as `head`, is no failure.

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serializer};
 use toml::Value;
 
-use super::{LogFormat, LogLevel, Registration};
+use super::{DEFAULT_PORT, LogFormat, LogLevel, Registration};
 
 /// The fewest characters that `accounts.min_password` may ask for.
 pub(super) const MIN_PASSWORD_CHARS: u16 = 8;
@@ -29,7 +29,40 @@ const SHOWN_CHARS: usize = 60;
 
 pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let expected = r#"an IP address and a port such as "127.0.0.1:5000""#;
-    text(from, expected, |text| text.parse().ok())
+    let value = Value::deserialize(from)?;
+    let address = value.as_str().and_then(|text| text.parse().ok());
+    address.ok_or_else(|| {
+        let typed = match &value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let advice = complete(&typed).map_or_else(String::new, |right| format!("; write {right}"));
+        D::Error::custom(format!("must be {expected}, not {}{advice}", shown(&value)))
+    })
+}
+
+/// What somebody meant who left something out of an address, or named this machine.
+fn complete(typed: &str) -> Option<String> {
+    let bare = typed.trim_start_matches('[').trim_end_matches([']', ':']);
+    // The colon at the end of "::" is a part of the address.
+    if let Ok(address) = typed.parse().or_else(|_| bare.parse::<IpAddr>()) {
+        return Some(format!("\"{}\"", SocketAddr::new(address, DEFAULT_PORT)));
+    }
+    let (host, port) = match typed.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().ok()?),
+        None => match typed.parse() {
+            Ok(port) => ("", port),
+            Err(_) => (typed, DEFAULT_PORT),
+        },
+    };
+    match host {
+        "localhost" => Some(format!("\"127.0.0.1:{port}\"")),
+        "*" => Some(format!("\"0.0.0.0:{port}\"")),
+        "" if !typed.is_empty() => Some(format!(
+            "\"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for every address of this machine"
+        )),
+        _ => None,
+    }
 }
 
 pub(super) fn public_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

@@ -83,6 +83,8 @@ pub struct ConfigError {
     pub place: String,
     /// What is wrong, and what would be right.
     pub problem: String,
+    /// Whether it is the value of a flag, and so the command line that is wrong.
+    pub is_flag: bool,
 }
 
 impl ConfigError {
@@ -90,6 +92,7 @@ impl ConfigError {
         Self {
             place: place.to_string(),
             problem: problem.into(),
+            is_flag: false,
         }
     }
 }
@@ -123,7 +126,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     ];
     for (key, flag, text) in flags {
         if let Some(text) = text {
-            merge.text(key, text, Origin::Flag(flag))?;
+            let merged = merge.text(key, text, Origin::Flag(flag));
+            merged.map_err(|error| ConfigError {
+                is_flag: true,
+                ..error
+            })?;
         }
     }
     Ok(merge.loaded)

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Flags, Loaded, Origin, Sources, load};
 
+/// The port to listen on when nothing else is said.
+const DEFAULT_PORT: u16 = 5000;
 /// How long a token lives when nothing else is said: 30 days.
 const DEFAULT_TOKEN_TTL: Duration = Duration::from_hours(30 * 24);
 
@@ -135,10 +137,10 @@ pub struct Limits {
     /// New accounts an hour, per address.
     #[serde(deserialize_with = "check::limit")]
     pub registrations_per_hour: u32,
-    /// REST requests at once, per user.
+    /// REST requests at once, per user, and per network of those who are not signed in.
     #[serde(deserialize_with = "check::limit")]
     pub requests_burst: u32,
-    /// REST requests a second, per user.
+    /// REST requests a second, per user, and per network of those who are not signed in.
     #[serde(deserialize_with = "check::limit")]
     pub requests_per_second: u32,
 }
@@ -210,7 +212,7 @@ impl Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             public_url: String::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

@@ -5,7 +5,8 @@ use super::error::Answer;
 use super::identity::{Client, Identity};
 use super::list::Plural;
 use super::path::Named;
-use crate::chat::{Chat, List, Login, SignedIn, Token};
+use super::query::Parameters;
+use crate::chat::{Chat, Login, SignedIn, Token};
 use crate::model::{Session, SessionId};
 use ::http::StatusCode;
 use axum::Json;
@@ -58,13 +59,10 @@ pub(super) async fn change_password(
 pub(super) async fn sessions(
     State(chat): State<Arc<Chat>>,
     Identity(who): Identity,
+    parameters: Parameters,
 ) -> Answer<Json<Plural<Session>>> {
-    // Nobody has so many that they would come in pages.
-    let list = List {
-        items: chat.sessions(who).await?,
-        next_cursor: None,
-    };
-    Ok(Json(Plural("sessions", list)))
+    let sessions = chat.sessions(who, parameters.page()?).await?;
+    Ok(Json(Plural("sessions", sessions)))
 }
 
 pub(super) async fn end_session(

@@ -17,6 +17,18 @@ pub(super) struct Identity(pub Who);
 /// The device that somebody signs in on.
 pub(super) struct Client(pub Device);
 
+/// Somebody who need not be signed in, and whose request was counted by where it comes from.
+pub(super) struct Anybody;
+
+impl FromRequestParts<Arc<Chat>> for Anybody {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, chat: &Arc<Chat>) -> Result<Self, Refusal> {
+        chat.charge_unsigned_request(address(parts)?)?;
+        Ok(Self)
+    }
+}
+
 impl FromRequestParts<Arc<Chat>> for Identity {
     type Rejection = Refusal;
 
@@ -26,6 +38,11 @@ impl FromRequestParts<Arc<Chat>> for Identity {
         chat.charge_request(who.user)?;
         Ok(Self(who))
     }
+}
+
+fn address(parts: &Parts) -> Result<ClientAddress, Error> {
+    let address = parts.extensions.get().copied();
+    address.ok_or_else(|| Error::internal(&"a request without ClientAddress"))
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
@@ -38,11 +55,9 @@ impl<S: Sync> FromRequestParts<S> for Client {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let address = parts.extensions.get::<ClientAddress>();
-        let address = address.ok_or_else(|| Error::internal(&"a request without ClientAddress"))?;
         let user_agent = parts.headers.get(header::USER_AGENT);
         Ok(Self(Device {
-            address: *address,
+            address: address(parts)?,
             user_agent: user_agent
                 .and_then(|name| name.to_str().ok())
                 .map(str::to_owned),

@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::error::Answer;
-use super::identity::Identity;
+use super::identity::{Anybody, Identity};
 use super::path::{InviteToken, Named};
 use crate::chat::{Chat, InviteRequest, InvitedTo, Joined};
 use crate::model::{Invite, RoomId};
@@ -42,6 +42,7 @@ pub(super) async fn revoke(
 /// Takes no sign-in: whoever has the token may see what it is for before they register.
 pub(super) async fn preview(
     State(chat): State<Arc<Chat>>,
+    Anybody: Anybody,
     Named(InviteToken(token)): Named<InviteToken>,
 ) -> Answer<Json<InvitedTo>> {
     Ok(Json(chat.invited_to(token).await?))

@@ -5,20 +5,14 @@ use super::error::Answer;
 use super::identity::Identity;
 use super::path::Named;
 use super::query::Parameters;
-use crate::chat::{Around, Chat, DEFAULT_ROWS, Error, History, MAX_ROWS, NewMessage, ReadUpTo};
+use crate::chat::{
+    Around, Chat, DEFAULT_ROWS, Error, History, MAX_ROWS, NewMessage, ReadUpTo, Receipt,
+};
 use crate::model::{Content, Message, MessageId, RoomId};
 use ::http::StatusCode;
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
 use std::sync::Arc;
-
-/// Up to where somebody has read now.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Read {
-    read_seq: i64,
-}
 
 fn read_around(parameters: &Parameters) -> Result<Around, Error> {
     let seq = |name| parameters.number(name, 0, i64::MAX);
@@ -85,8 +79,7 @@ pub(super) async fn mark_read(
     Identity(who): Identity,
     Named(room): Named<RoomId>,
     Body(mut input): Body,
-) -> Answer<Json<Read>> {
+) -> Answer<Json<Receipt>> {
     let up_to = ReadUpTo::read(&mut input)?;
-    let read_seq = chat.mark_read(who, room, up_to, None).await?;
-    Ok(Json(Read { read_seq }))
+    Ok(Json(chat.mark_read(who, room, up_to, None).await?))
 }

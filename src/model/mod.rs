@@ -5,6 +5,7 @@ mod ids;
 mod names;
 mod records;
 mod time;
+mod visible;
 
 pub use events::{Event, Person, RoomJoined};
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
@@ -38,7 +39,3 @@ impl ClientAddress {
         }
     }
 }
-
-/// Names one request, one event or one internal error in answers and in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(pub std::sync::Arc<str>);

@@ -1,5 +1,6 @@
 //! What people type, checked once: a value of these types is valid by being there.
 
+use super::visible::{is_visible, turns_text};
 use serde::Serialize;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
@@ -36,6 +37,15 @@ fn within(field: &'static str, text: &str, least: usize, most: usize) -> Result<
     }
 }
 
+/// Refuses what looks like nothing at all.
+fn seen(field: &'static str, text: &str) -> Result<(), Invalid> {
+    if is_visible(text) {
+        Ok(())
+    } else {
+        refuse(field, "must have at least one character that can be seen")
+    }
+}
+
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -63,7 +73,7 @@ text!(
     Username
 );
 text!(
-    /// 1 to 60 characters, none of them a control character.
+    /// 1 to 60 characters that show something, none of them a control character or one that turns text.
     DisplayName
 );
 text!(
@@ -71,7 +81,7 @@ text!(
     EmailAddress
 );
 text!(
-    /// 1 to 80 characters, none of them a control character.
+    /// 1 to 80 characters that show something, none of them a control character or one that turns text.
     RoomName
 );
 text!(
@@ -79,7 +89,7 @@ text!(
     Description
 );
 text!(
-    /// 1 to 4,000 characters after trimming, kept as typed otherwise.
+    /// 1 to 4,000 characters after trimming that show something, kept as typed otherwise.
     Content
 );
 text!(
@@ -170,12 +180,17 @@ fn line(field: &'static str, text: &str, most: usize) -> Result<String, Invalid>
     if text.chars().any(char::is_control) {
         return refuse(field, "may not have control characters");
     }
+    if text.chars().any(turns_text) {
+        return refuse(field, "may not have characters that turn the text around");
+    }
+    seen(field, text)?;
     Ok(text.to_owned())
 }
 
 impl EmailAddress {
-    /// The longest address that can be delivered to (RFC 5321, section 4.5.3.1).
-    const MAX_BYTES: usize = 254;
+    /// The longest address that can be delivered to: a path of 256 bytes without its brackets
+    /// (RFC 5321, section 4.5.3.1).
+    pub const MAX_BYTES: usize = 254;
 
     /// Checks the form only.
     pub fn new(text: &str) -> Result<Self, Invalid> {
@@ -217,6 +232,7 @@ impl Content {
     pub fn new(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         within("content", text, 1, 4000)?;
+        seen("content", text)?;
         Ok(Self(text.to_owned()))
     }
 }

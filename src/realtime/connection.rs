@@ -6,8 +6,8 @@ use super::visit::Visit;
 use crate::chat::Who;
 use crate::model::{ConnectionId, RoomId, SessionId, UserId};
 use serde_json::value::RawValue;
+use socketioxide::SendError;
 use socketioxide::extract::SocketRef;
-use socketioxide::{SendError, TransportType};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,8 @@ const PAUSE_AT: u32 = 32;
 const RESUME_AT: u32 = 16;
 /// What was buffered when reading stopped is admitted up to so many events, then refused.
 pub(super) const MOST_IN_FLIGHT: u32 = 256;
+/// Rooms in which somebody may be typing at once as far as the end of it beyond the rate is concerned.
+const MOST_TYPING_ROOMS: usize = 64;
 /// So often an event's thread lets others run while its connection is being opened.
 const OPEN_YIELDS: u32 = 100_000;
 /// A client whose session ended has so long to take its DISCONNECT and go.
@@ -41,7 +43,7 @@ pub(super) struct Connection {
     /// Its session ended, and DISCONNECT is the last that it is sent.
     ended: AtomicBool,
     rooms: Mutex<HashSet<RoomId>>,
-    /// Where it said last that its user types.
+    /// Where it said last that its user types; of so many rooms at most, more than anybody types in.
     typing: Mutex<HashSet<RoomId>>,
     engine: Engine,
 }
@@ -121,7 +123,7 @@ impl Connection {
     fn resume_if_drained(&self) {
         if self.paused.load(Ordering::SeqCst)
             && self.in_flight.load(Ordering::SeqCst) <= RESUME_AT
-            && let Some(stream) = self.visit.stream()
+            && let Some(stream) = self.visit.transport()
         {
             self.paused.store(false, Ordering::SeqCst);
             stream.set_reading(true);
@@ -130,8 +132,7 @@ impl Connection {
 
     /// The stream of a WebSocket; nothing while the client polls.
     fn stream(&self, socket: &SocketRef) -> Option<&Arc<Transport>> {
-        let is_websocket = socket.transport_type() == TransportType::Websocket;
-        self.visit.stream().filter(|_| is_websocket)
+        self.visit.stream(socket)
     }
 
     /// Counts a refusal for the rate; a client that keeps on is cut.
@@ -141,15 +142,13 @@ impl Connection {
         }
     }
 
-    /// Notes that its user types in a room that it opened, or that they stopped; says whether they
-    /// were typing.
-    pub fn types(&self, room: RoomId, is_typing: bool) -> bool {
-        let is_open = self.has_open(room);
+    /// Notes that its user types in a room, or that they stopped.
+    pub fn types(&self, room: RoomId, is_typing: bool) {
         let mut typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_typing && is_open {
-            !typing.insert(room)
+        if is_typing && typing.len() < MOST_TYPING_ROOMS {
+            typing.insert(room);
         } else {
-            typing.remove(&room)
+            typing.remove(&room);
         }
     }
 
@@ -170,7 +169,7 @@ impl Connection {
 
     /// Whether it may be sent so many bytes more. A client that takes too little is cut.
     pub fn may_take(&self, socket: &SocketRef, bytes: usize) -> bool {
-        if !self.is_over() && self.visit.owes(bytes) {
+        if !self.is_over() && self.visit.owes(socket, bytes) {
             self.cut(socket);
         }
         !self.is_over()

@@ -8,15 +8,12 @@ use crate::chat::{Chat, Code, Error};
 use crate::model::ClientAddress;
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
-    USER_AGENT,
-};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_KEY};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Collected, Full, Limited, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use serde_json::Value;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use std::convert::Infallible;
@@ -30,18 +27,7 @@ pub const PATH: &str = "/socket.io";
 const RETRY: Duration = Duration::from_secs(5);
 /// What the engine keeps of a request for as long as the session lives. The rest of the request
 /// would keep hyper's whole read buffer.
-const KEPT_HEADERS: [http::HeaderName; 10] = [
-    CONNECTION,
-    UPGRADE,
-    SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION,
-    SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_EXTENSIONS,
-    CONTENT_TYPE,
-    CONTENT_LENGTH,
-    TRANSFER_ENCODING,
-    USER_AGENT,
-];
+const KEPT_HEADERS: [http::HeaderName; 2] = [SEC_WEBSOCKET_KEY, CONTENT_TYPE];
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// An answer of the engine, or of the entrance.
@@ -123,6 +109,9 @@ impl Entrance {
                 Err(refusal) => return *refusal,
             },
         };
+        if let Some(wrong) = upgrade_fault(&parts, visit.as_deref()) {
+            return refusal(&Error::field("transport", wrong), StatusCode::BAD_REQUEST);
+        }
         let transport = parts.extensions.remove::<Arc<Transport>>();
         let takes = parts.method == Method::GET;
         let opening = visit.clone().filter(|_| opens);
@@ -142,20 +131,23 @@ impl Entrance {
         answer
     }
 
-    /// Lists a visit that begins by polling, by the id that the engine tells its client.
+    /// Lists a visit that begins by polling, by the id that the engine tells its client, and tells the
+    /// client how much it may send.
     async fn list(&self, visit: &Arc<Visit>, answer: Answer) -> Answer {
-        #[derive(serde::Deserialize)]
-        struct Open {
-            sid: Sid,
-        }
-
-        let (parts, body) = answer.into_parts();
+        let (mut parts, body) = answer.into_parts();
         // The engine has all of it: a packet of the type `0`, which means open.
         let body = body.collect().await.map(Collected::to_bytes);
-        let body = body.unwrap_or_default();
+        let mut body = body.unwrap_or_default();
         let open = body.strip_prefix(b"0").map(serde_json::from_slice);
-        if let Some(Ok(Open { sid })) = open {
-            self.visits.list(sid, visit);
+        if let Some(Ok(mut open)) = open {
+            let _: &serde_json::Map<_, _> = &open;
+            if let Some(Ok(sid)) = open.get("sid").and_then(Value::as_str).map(str::parse) {
+                self.visits.list(sid, visit);
+            }
+            // What the engine says is what it may send at once; the client is to know what it may.
+            open.insert("maxPayload".to_owned(), PAYLOAD_BYTES.into());
+            body = format!("0{}", Value::from(open)).into();
+            parts.headers.insert(CONTENT_LENGTH, body.len().into());
         }
         Response::from_parts(parts, whole(body))
     }
@@ -182,6 +174,26 @@ impl Entrance {
         })?;
         Ok(Visit::new(ticket, &self.chat))
     }
+}
+
+/// What is wrong with a request for a WebSocket, if it is one. The engine would promise a WebSocket to
+/// each, be it that the request cannot become one, as behind a proxy that takes its `Upgrade` away, or
+/// that its session has one.
+fn upgrade_fault(request: &http::request::Parts, visit: Option<&Visit>) -> Option<&'static str> {
+    let pairs = request.uri.query().unwrap_or_default().split('&');
+    let mut transports = pairs.filter_map(|pair| pair.strip_prefix("transport="));
+    if !transports.next()?.starts_with("websocket") {
+        return None;
+    }
+    if request
+        .extensions
+        .get::<hyper::upgrade::OnUpgrade>()
+        .is_none()
+    {
+        return Some("cannot become a WebSocket: the request has no Upgrade header");
+    }
+    let had = visit.and_then(Visit::transport);
+    had.map(|_| "is a WebSocket already")
 }
 
 /// The session that a request names, as the engine reads it.

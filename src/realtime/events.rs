@@ -14,12 +14,6 @@ struct Sent {
     message: Message,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    read_seq: i64,
-}
-
 /// Hands an event to its function.
 pub(super) fn dispatch(asked: Asked, input: Input) {
     match asked.event() {
@@ -116,7 +110,7 @@ fn typed(asked: Asked, room: RoomId, done: Result<(), Error>) {
     asked.answer(done.and_then(|()| {
         is_open
             .then_some(Nothing {})
-            .ok_or_else(|| Error::forbidden("Send join_room before typing in a room."))
+            .ok_or_else(Error::room_not_open)
     }));
 }
 
@@ -126,8 +120,14 @@ fn get_room_users(asked: Asked, mut input: Input) {
         Err(refused) => return asked.answer::<Nothing>(Err(refused)),
     };
     tokio::spawn(async move {
-        let users = asked.shell.chat.room_users(asked.who, room).await;
-        asked.answer_with_event("room_users", users);
+        let (shell, who) = (asked.shell.clone(), asked.who);
+        match shell.chat.room_users(who, room).await {
+            // It takes its turn, since nobody is to see who is in a room after their membership's end.
+            Ok(users) => shell.chat.still_member(who, room).then(move |still| {
+                asked.answer_with_event("room_users", still.map(|()| users));
+            }),
+            Err(refused) => asked.answer::<Nothing>(Err(refused)),
+        }
     });
 }
 
@@ -137,8 +137,7 @@ fn message_read(asked: Asked, mut input: Input) {
         let up_to = ReadUpTo::read(&mut input)?;
         let room = room.ok_or_else(|| input.refusal())?;
         let from = Some(asked.connection.id);
-        let command = asked.shell.chat.mark_read(asked.who, room, up_to, from);
-        Ok(command.map(|read_seq| Read { read_seq }))
+        Ok(asked.shell.chat.mark_read(asked.who, room, up_to, from))
     })();
     reply(asked, command);
 }

@@ -108,7 +108,7 @@ impl Realtime {
 
     /// Ends the session of a client that may well come back: by the time of the error there is nobody
     /// left whom a `connect_error` could reach.
-    async fn give_up(&self, socket: &SocketRef, visit: &Visit) -> Result<(), Unauthorized> {
+    async fn give_up(&self, socket: &SocketRef, visit: &Arc<Visit>) -> Result<(), Unauthorized> {
         visit.end(socket, &self.engine).await;
         Err(Unauthorized)
     }

@@ -16,9 +16,10 @@ pub(super) struct Online {
     pub connections: Vec<Arc<Recipient>>,
     /// All rooms they are a member of.
     pub rooms: HashSet<RoomId>,
-    /// Rooms whose last connection went away without closing them; told when the grace is over.
-    pub left_open: HashSet<RoomId>,
-    /// Counts how often the last connection went away, so that an old timer is known as one.
+    /// Rooms that a connection left open as it went away, and which absence that was; told when its
+    /// grace is over.
+    pub left_open: HashMap<RoomId, u64>,
+    /// Counts how often a connection went away, so that each has a grace of its own.
     pub absences: u64,
 }
 
@@ -71,7 +72,7 @@ impl Hub {
             person: person.clone(),
             connections: Vec::new(),
             rooms: rooms.into_iter().collect(),
-            left_open: HashSet::new(),
+            left_open: HashMap::new(),
             absences: 0,
         });
         online.person = person;

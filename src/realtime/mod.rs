@@ -35,6 +35,10 @@ use tokio::sync::mpsc;
 /// The largest payload that a client may send, in bytes: one packet over WebSocket, one body over
 /// polling.
 pub const PAYLOAD_BYTES: usize = 64 * 1024;
+/// The engine's limit of one answer to a poll, in bytes: more than may ever wait for a client, since the
+/// engine keeps the packet that fits no more, and forgets it if the client upgrades before its next poll.
+/// What a client sends in one body is limited by the entrance.
+const POLL_BYTES: u64 = 16 * 1024 * 1024;
 /// Packets that may wait for one client; when they are too many it is cut.
 const BUFFERED_PACKETS: usize = 1024;
 /// A client has so long to send CONNECT.
@@ -72,7 +76,7 @@ impl Realtime {
     pub fn new(chat: Arc<Chat>) -> (Arc<Self>, Engine, SocketIo, Signals) {
         let (signals, heard) = mpsc::unbounded_channel();
         let (service, io) = SocketIo::builder()
-            .max_payload(PAYLOAD_BYTES as u64)
+            .max_payload(POLL_BYTES)
             .ws_max_message_size(PAYLOAD_BYTES)
             .ws_max_frame_size(PAYLOAD_BYTES)
             .ws_read_buffer_size(READ_BUFFER_BYTES)

@@ -90,10 +90,14 @@ impl Typing {
     }
 
     /// Ends somebody's typing in a room at once; says whether the others were told that they type.
+    /// When that was is kept for a moment, so that whoever comes and goes tells it no more often; the
+    /// timer that waits for it forgets it.
     pub fn end(&mut self, room: RoomId, user: UserId) -> bool {
-        self.0
-            .remove(&(room, user))
-            .is_some_and(|typist| typist.told)
+        let Some(typist) = self.0.get_mut(&(room, user)) else {
+            return false;
+        };
+        typist.typing = false;
+        std::mem::take(&mut typist.told)
     }
 
     /// Ends what was typed on one connection in a room; says the same.

@@ -27,7 +27,7 @@ pub(super) struct Visit {
     /// How often it may have what it missed sent again.
     pub replays: EventRate,
     refusals: AtomicU32,
-    /// The TCP connection of its WebSocket, once there is one. It never has another.
+    /// The TCP connection of its WebSocket, or of the only one that it may try. It never has another.
     stream: OnceLock<Arc<Transport>>,
     /// Bytes that the client was sent, and those that it has taken, since the beginning or the change
     /// to a WebSocket. How a packet is packed is not counted.
@@ -60,16 +60,23 @@ impl Visit {
         self.ticket.signed_in();
     }
 
-    /// The engine goes on over this connection as a WebSocket.
+    /// The TCP connection of its WebSocket, or of its try to become one.
+    pub fn transport(&self) -> Option<&Arc<Transport>> {
+        self.stream.get()
+    }
+
+    /// The engine goes on over this connection as a WebSocket, if the client keeps it.
     pub fn upgraded(&self, over: &Arc<Transport>) {
-        // The engine ends a session whose upgrade fails, so the first one is the only one.
-        let _ = self.stream.set(over.clone());
-        self.sent.store(0, Ordering::Relaxed);
+        // What was sent by polling is no debt of the WebSocket's.
+        if self.stream.set(over.clone()).is_ok() {
+            self.sent.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The TCP connection of its WebSocket; nothing while it polls.
-    pub fn stream(&self) -> Option<&Arc<Transport>> {
-        self.stream.get()
+    pub fn stream(&self, socket: &SocketRef) -> Option<&Arc<Transport>> {
+        let is_websocket = socket.transport_type() == TransportType::Websocket;
+        self.transport().filter(|_| is_websocket)
     }
 
     /// Counts a refusal for the rate; says whether the client keeps on and is to be cut.
@@ -87,8 +94,8 @@ impl Visit {
     }
 
     /// Counts bytes that are sent; says whether too many wait for the client now.
-    pub fn owes(&self, bytes: usize) -> bool {
-        let taken = match self.stream() {
+    pub fn owes(&self, socket: &SocketRef, bytes: usize) -> bool {
+        let taken = match self.stream(socket) {
             Some(stream) => stream.written(),
             None => self.polled.load(Ordering::Relaxed),
         };
@@ -98,23 +105,33 @@ impl Visit {
         sent - taken > MOST_OWED_BYTES
     }
 
-    /// The client, which polls, took an answer of so many bytes.
+    /// The client, which polls, is given an answer of so many bytes.
     pub fn took(&self, bytes: u64) {
         self.polled.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Ends the session without a word of Socket.IO, so that the client comes back by itself. Its
     /// WebSocket is cut at once, a polling session ends when the future does.
-    pub fn end(&self, socket: &SocketRef, engine: &Engine) -> impl Future<Output = ()> + use<> {
-        if let Some(stream) = self.stream() {
-            stream.cut();
-        }
-        let polls = socket.transport_type() == TransportType::Polling;
-        let (engine, sid) = (engine.clone(), socket.id);
+    pub fn end(
+        self: &Arc<Self>,
+        socket: &SocketRef,
+        engine: &Engine,
+    ) -> impl Future<Output = ()> + use<> {
+        let polls = self.stream(socket).is_none();
+        let (visit, engine, sid) = (self.clone(), engine.clone(), socket.id);
+        visit.cut_stream();
         async move {
             if polls {
                 engine.close(sid).await;
+                // It may have become a WebSocket meanwhile, which the engine does not close that way.
+                visit.cut_stream();
             }
+        }
+    }
+
+    fn cut_stream(&self) {
+        if let Some(transport) = self.transport() {
+            transport.cut();
         }
     }
 }

@@ -30,6 +30,17 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     client
 }
 
+/// Whether somebody nearby passes on what others ask, and is not among the trusted proxies, so that
+/// all those others count as one client. Whoever calls from elsewhere can write the header at will.
+pub fn is_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let peer = peer.to_canonical();
+    let is_near = match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    };
+    is_near && headers.contains_key(FORWARDED_FOR) && !trusted.iter().any(|net| net.contains(&peer))
+}
+
 /// Reads `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, the first and the last also with a port, as
 /// some proxies add it.
 fn parse(entry: &[u8]) -> Option<IpAddr> {

@@ -83,17 +83,20 @@ impl Connections {
 
     /// Cuts every open connection.
     pub fn cut_all(&self) {
-        // Collected first: waking a task under the lock could make it wait for that lock.
-        let live: Vec<_> = self
-            .shared
-            .lock()
-            .live
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect();
-        for transport in live {
-            transport.cut();
+        self.live().iter().for_each(|transport| transport.cut());
+    }
+
+    /// Reads from no connection any more; what is written still goes out.
+    pub fn stop_reading(&self) {
+        for transport in self.live() {
+            transport.set_reading(false);
         }
+    }
+
+    fn live(&self) -> Vec<Arc<Transport>> {
+        // Collected first: waking a task under the lock could make it wait for that lock.
+        let book = self.shared.lock();
+        book.live.values().filter_map(Weak::upgrade).collect()
     }
 
     /// Counts a connection from `address` until the slot is dropped. What is uncounted is told by the

@@ -96,6 +96,11 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// The path of a folder from the root on, since a relative one says nothing to whoever is elsewhere.
+pub fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
 impl DataFolder {
     /// Makes the folder if it is not there, keeps other users out of it, and takes its lock. It may
     /// wait 100 ms to find out who else has the lock.
@@ -105,7 +110,7 @@ impl DataFolder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let failed = |doing| {
             move |source| FolderError::System {
-                folder: path.to_owned(),
+                folder: absolute(path),
                 doing,
                 source,
             }
@@ -145,7 +150,7 @@ impl DataFolder {
     pub fn has_database(path: &Path) -> Result<bool, FolderError> {
         let there = path.join(DATABASE).try_exists();
         there.map_err(|source| FolderError::System {
-            folder: path.to_owned(),
+            folder: absolute(path),
             doing: "opened",
             source,
         })

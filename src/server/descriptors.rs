@@ -21,17 +21,26 @@ pub fn raise() {
     }
 }
 
-/// Warns when the open files that this process may have are too few for so many connections.
-pub fn warn_if_few(connections: u32) {
+/// Tells when the open files that this process may have are too few for so many connections. It is a
+/// warning only when not even half of the connections could be open, since the default allows for more
+/// than most servers ever have.
+pub fn tell_if_few(connections: u32) {
     let needed = u64::from(connections) + RESERVED_FILES;
     // None is no limit.
-    if let Some(limit) = getrlimit(Resource::Nofile).current
-        && limit < needed
-    {
-        tracing::warn!(
-            "only {limit} files may be open, too few for server.max_connections = {connections}: \
-             allow {needed} by \"ulimit -n {needed}\" or, in systemd's unit, LimitNOFILE={needed}; \
-             or set server.max_connections lower"
-        );
+    let Some(limit) = getrlimit(Resource::Nofile).current else {
+        return;
+    };
+    if limit >= needed {
+        return;
+    }
+    let text = format!(
+        "only {limit} files may be open, too few for server.max_connections = {connections}: \
+         allow {needed} by \"ulimit -n {needed}\" or, in systemd's unit, LimitNOFILE={needed}; \
+         or set server.max_connections lower"
+    );
+    if limit < u64::from(connections) / 2 {
+        tracing::warn!("{text}");
+    } else {
+        tracing::info!("{text}");
     }
 }

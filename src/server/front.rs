@@ -1,12 +1,12 @@
 //! What every request passes before a shell sees it: its id, its client's address, its origin.
 
-use super::address::client_address;
+use super::address::{client_address, is_unnamed_proxy};
 use super::listener::PeerAddress;
 use super::origin::Origins;
 use crate::chat::Error;
 use crate::config::Config;
 use crate::http::Fault;
-use crate::model::{ClientAddress, RequestId};
+use crate::model::ClientAddress;
 use crate::realtime::{Entrance, entrance};
 use axum::Json;
 use axum::Router;
@@ -18,8 +18,9 @@ use ipnet::IpNet;
 use serde_json::json;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::Cors;
@@ -102,11 +103,11 @@ impl Front {
         let peer = request.extensions().get::<PeerAddress>().copied();
         if let Some(PeerAddress(peer)) = peer {
             let address = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
+            if is_unnamed_proxy(peer.ip(), request.headers(), &self.trusted_proxies) {
+                warn_of_proxy(peer.ip());
+            }
             request.extensions_mut().insert(ClientAddress(address));
         }
-        request
-            .extensions_mut()
-            .insert(RequestId(id.as_str().into()));
         let Ok(mut answer) = self.shells.oneshot(request).await;
         if let Some(Fault(cause)) = answer.extensions().get() {
             tracing::error!(request = %id, %cause, "a request failed by the server's fault");
@@ -116,6 +117,18 @@ impl Front {
         }
         answer
     }
+}
+
+/// Once a process, since a proxy would bring it up at every request.
+fn warn_of_proxy(peer: IpAddr) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        let peer = peer.to_canonical();
+        tracing::warn!(
+            "{peer} forwards requests but is not in server.trusted_proxies, so all its clients count \
+             as one at {peer}; if it is your reverse proxy, name it there"
+        );
+    });
 }
 
 impl Inner {

@@ -203,6 +203,9 @@ impl Server {
         }
         let _ = timeout_at(deadline, self.vital.ended()).await;
         let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
+        // Without its namespace the engine would refuse who connects now, and stock clients would take
+        // that for good.
+        self.connections.stop_reading();
         let _ = timeout_at(patience, self.io.close()).await;
         let _ = timeout_at(patience, self.connections.wait_idle()).await;
         self.connections.cut_all();
@@ -258,7 +261,7 @@ async fn open(
     let secret = folder.secret()?;
     let (database, config) = (folder.database(), config.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, outbox) = Store::open(&database, Box::new(disk_failed))
+        let (store, outbox) = Store::open(&database, Box::new(give_up))
             .map_err(|error| StartError::Store { database, error })?;
         let chat = Chat::new(store.clone(), config, clock, &secret)?;
         Ok((store, outbox, Arc::new(chat)))
@@ -266,12 +269,13 @@ async fn open(
     opened.await.map_err(io::Error::other)?
 }
 
-/// What is on a disk that failed is unknown, so nothing more is promised on top of it. Clients send
-/// what was not acknowledged again, with its `clientId`, to the next process.
-fn disk_failed(why: &str) {
+/// What is on a disk that failed is unknown, and what nobody hears of is worth nothing, so nothing more
+/// is promised on top of it. Clients send what was not acknowledged again, with its `clientId`, to the
+/// next process.
+fn give_up(why: &str) {
     tracing::error!(
         why,
-        "the disk failed; stopping at once, since what is on it is unknown"
+        "stopping at once, since nothing can be promised any more"
     );
     std::process::exit(1);
 }

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::rooms::role;
-use super::sql::{Tx, values};
+use super::sql::{Row, Tx, values};
 use crate::model::{Ban, Member, Person, Role, RoomId, Time, UserId};
 
 /// A room from one person's side: what every rule looks at.
@@ -11,6 +11,7 @@ pub(crate) struct Access {
     pub is_private: bool,
     pub created_by: UserId,
     pub last_seq: i64,
+    pub member_count: i64,
     /// Nothing for somebody who is not a member.
     pub member: Option<Membership>,
 }
@@ -25,17 +26,18 @@ pub(crate) struct Membership {
 /// The room from `user`'s side; nothing if there is no such room.
 pub(crate) fn access(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Option<Access>, Error> {
     tx.one(
-        "SELECT r.is_private, r.created_by, r.last_seq, m.is_admin, m.read_seq
+        "SELECT r.is_private, r.created_by, r.last_seq, r.member_count, m.is_admin, m.read_seq
          FROM rooms r LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?
          WHERE r.id = ? AND r.deleted_at IS NULL",
         values![user, room],
         |row| {
-            let is_admin: Option<bool> = row.get(3)?;
-            let read_seq: Option<i64> = row.get(4)?;
+            let is_admin: Option<bool> = row.get(4)?;
+            let read_seq: Option<i64> = row.get(5)?;
             Ok(Access {
                 is_private: row.get(0)?,
                 created_by: row.get(1)?,
                 last_seq: row.get(2)?,
+                member_count: row.get(3)?,
                 member: is_admin.map(|is_admin| Membership {
                     role: role(is_admin),
                     read_seq: read_seq.unwrap_or(0),
@@ -110,6 +112,18 @@ pub(crate) fn rooms_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<RoomId>, Err
     )
 }
 
+fn read(row: &Row<'_>) -> Result<Member, Error> {
+    Ok(Member {
+        user_id: row.get(0)?,
+        username: row.get(1)?,
+        display_name: row.get(2)?,
+        is_online: false,
+        role: role(row.get(3)?),
+        joined_at: row.get(4)?,
+        read_seq: row.get(5)?,
+    })
+}
+
 /// The members of a room in the order in which they came, from after the given place on.
 pub(crate) fn list(
     tx: &mut Tx<'_>,
@@ -121,20 +135,34 @@ pub(crate) fn list(
     tx.all(
         "SELECT m.user_id, u.username, u.display_name, m.is_admin, m.joined_at, m.read_seq
          FROM room_members m JOIN users u ON u.id = m.user_id
-         WHERE m.room_id = ? AND (m.joined_at > ? OR (m.joined_at = ? AND m.user_id > ?))
+         WHERE m.room_id = ? AND m.joined_at >= ? AND (m.joined_at > ? OR m.user_id > ?)
          ORDER BY m.joined_at, m.user_id LIMIT ?",
         values![room, at, at, id, limit],
-        |row| {
-            Ok(Member {
-                user_id: row.get(0)?,
-                username: row.get(1)?,
-                display_name: row.get(2)?,
-                is_online: false,
-                role: role(row.get(3)?),
-                joined_at: row.get(4)?,
-                read_seq: row.get(5)?,
-            })
-        },
+        read,
+    )
+}
+
+/// One member of a room.
+pub(crate) fn get(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Option<Member>, Error> {
+    tx.one(
+        "SELECT m.user_id, u.username, u.display_name, m.is_admin, m.joined_at, m.read_seq
+         FROM room_members m JOIN users u ON u.id = m.user_id
+         WHERE m.room_id = ? AND m.user_id = ?",
+        values![room, user],
+        read,
+    )
+}
+
+/// When somebody became a member; nothing if they are none.
+pub(crate) fn joined_at(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    user: UserId,
+) -> Result<Option<Time>, Error> {
+    tx.one(
+        "SELECT joined_at FROM room_members WHERE room_id = ? AND user_id = ?",
+        values![room, user],
+        |row| row.get(0),
     )
 }
 
@@ -202,7 +230,7 @@ pub(crate) fn bans(
     tx.all(
         "SELECT b.user_id, u.username, u.display_name, b.banned_by, b.created_at
          FROM room_bans b JOIN users u ON u.id = b.user_id
-         WHERE b.room_id = ? AND (b.created_at > ? OR (b.created_at = ? AND b.user_id > ?))
+         WHERE b.room_id = ? AND b.created_at >= ? AND (b.created_at > ? OR b.user_id > ?)
          ORDER BY b.created_at, b.user_id LIMIT ?",
         values![room, at, at, id, limit],
         |row| {

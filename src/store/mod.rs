@@ -3,6 +3,7 @@
 //! Commands run one after another on a writer thread, many to a commit; what they tell comes out of
 //! the [`Outbox`] in commit order. Queries run beside it, each in a read transaction of its own.
 
+mod checkpoint;
 mod command;
 mod error;
 pub(crate) mod invites;
@@ -32,13 +33,14 @@ const QUEUE_COMMANDS: usize = 4096;
 const OUTBOX_BATCHES: usize = 64;
 /// So many queries run at once.
 const READERS: u32 = 4;
-/// A query waits so long for its turn.
+/// A query waits so long for its turn, and then for a reader, which it has unless none can be opened.
 const READER_WAIT: Duration = Duration::from_secs(1);
 /// A query runs so long at most, since a long one keeps the write-ahead log from being emptied.
 const QUERY_TIME: Duration = Duration::from_secs(5);
 
-/// What is called when the disk failed and nobody knows what is on it.
-pub type FatalDisk = Box<dyn Fn(&str) + Send>;
+/// What is called when the store cannot go on: the disk failed and nobody knows what is on it, or
+/// nobody takes what comes out of the outbox.
+pub type Fatal = Box<dyn Fn(&str) + Send>;
 /// Committed commands, in batches, in commit order.
 pub type Outbox = tokio::sync::mpsc::Receiver<Vec<Told>>;
 
@@ -86,8 +88,8 @@ pub enum OpenError {
 
 impl Store {
     /// Opens the database at `path`, which is made if it is not there, and brings it up to date.
-    /// `fatal` is called when the disk fails, and should end the process.
-    pub fn open(path: &Path, fatal: FatalDisk) -> Result<(Self, Outbox), OpenError> {
+    /// `fatal` is called when the store cannot go on, and should end the process.
+    pub fn open(path: &Path, fatal: Fatal) -> Result<(Self, Outbox), OpenError> {
         if rusqlite::version_number() < sqlite::OLDEST_VERSION {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
@@ -95,19 +97,18 @@ impl Store {
         migrate(&mut connection)?;
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
-        let writer = Writer {
-            connection,
-            queue: jobs,
-            outbox: sender,
-            fatal,
-        };
+        let writer = Writer::new(connection, jobs, sender, fatal);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::Database(error.to_string()))?;
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
-            .min_idle(Some(1))
+            // All are opened now and stay open, so that no query waits for that, or fails for it.
+            .min_idle(Some(READERS))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connection_timeout(READER_WAIT)
             .build(sqlite::readers(path))
             .map_err(|error| Error::Database(error.to_string()))?;
         let store = Self(Arc::new(Shared {

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::messages;
-use super::sql::{Row, Tx, values};
+use super::sql::{FromValue, Row, ToValue, Tx, values};
 use crate::model::{Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
 
 /// A room to be made.
@@ -82,7 +82,7 @@ pub(crate) fn mine(
                 r.last_seq, m.read_seq, m.joined_at
          FROM room_members m JOIN rooms r ON r.id = m.room_id
          WHERE m.user_id = ? AND r.deleted_at IS NULL AND r.name_key LIKE ? ESCAPE '!'
-           AND (m.joined_at > ? OR (m.joined_at = ? AND m.room_id > ?))
+           AND m.joined_at >= ? AND (m.joined_at > ? OR m.room_id > ?)
          ORDER BY m.joined_at, m.room_id LIMIT ?",
         values![user, name_like, at, at, id, limit],
         |row| {
@@ -118,7 +118,7 @@ pub(crate) fn public(
         "SELECT r.id, r.name, r.description, r.is_private, r.created_by, r.created_at, r.member_count, m.is_admin
          FROM rooms r LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?
          WHERE r.is_private = 0 AND r.deleted_at IS NULL AND r.name_key LIKE ? ESCAPE '!'
-           AND (r.created_at > ? OR (r.created_at = ? AND r.id > ?))
+           AND r.created_at >= ? AND (r.created_at > ? OR r.id > ?)
          ORDER BY r.created_at, r.id LIMIT ?",
         values![asker, name_like, at, at, id, limit],
         read,
@@ -157,26 +157,63 @@ pub(crate) fn hidden(tx: &mut Tx<'_>) -> Result<Vec<RoomId>, Error> {
     )
 }
 
-/// Removes up to `limit` messages of a hidden room, and with the last of them the room itself.
-/// Says whether the room is gone.
+/// How rows of one table that belong to a room are removed in parts, by a key that tells them apart.
+struct HeldIn {
+    /// The key of the row that so many others come before.
+    key_after: &'static str,
+    /// Removes the rows before a key.
+    remove_before: &'static str,
+    /// Removes all rows.
+    remove_all: &'static str,
+}
+
+const MESSAGES: HeldIn = HeldIn {
+    key_after: "SELECT seq FROM messages WHERE room_id = ? ORDER BY seq LIMIT 1 OFFSET ?",
+    remove_before: "DELETE FROM messages WHERE room_id = ? AND seq < ?",
+    remove_all: "DELETE FROM messages WHERE room_id = ?",
+};
+const MEMBERS: HeldIn = HeldIn {
+    key_after: "SELECT user_id FROM room_members WHERE room_id = ? ORDER BY user_id LIMIT 1 OFFSET ?",
+    remove_before: "DELETE FROM room_members WHERE room_id = ? AND user_id < ?",
+    remove_all: "DELETE FROM room_members WHERE room_id = ?",
+};
+const BANS: HeldIn = HeldIn {
+    key_after: "SELECT user_id FROM room_bans WHERE room_id = ? ORDER BY user_id LIMIT 1 OFFSET ?",
+    remove_before: "DELETE FROM room_bans WHERE room_id = ? AND user_id < ?",
+    remove_all: "DELETE FROM room_bans WHERE room_id = ?",
+};
+const INVITES: HeldIn = HeldIn {
+    key_after: "SELECT token FROM room_invites WHERE room_id = ? ORDER BY token LIMIT 1 OFFSET ?",
+    remove_before: "DELETE FROM room_invites WHERE room_id = ? AND token < ?",
+    remove_all: "DELETE FROM room_invites WHERE room_id = ?",
+};
+
+/// Removes up to `limit` rows of what a hidden room holds, and when there are none left the room
+/// itself. Says whether the room is gone.
 pub(crate) fn purge(tx: &mut Tx<'_>, id: RoomId, limit: i64) -> Result<bool, Error> {
-    let first: Option<i64> = tx
-        .one(
-            "SELECT min(seq) FROM messages WHERE room_id = ?",
-            values![id],
-            |row| row.get(0),
-        )?
-        .flatten();
-    if let Some(first) = first {
-        tx.execute(
-            "DELETE FROM messages WHERE room_id = ? AND seq < ?",
-            values![id, first + limit],
-        )?;
+    let removed = remove::<i64>(tx, id, limit, &MESSAGES)?
+        || remove::<UserId>(tx, id, limit, &MEMBERS)?
+        || remove::<UserId>(tx, id, limit, &BANS)?
+        || remove::<String>(tx, id, limit, &INVITES)?;
+    if removed {
         return Ok(false);
     }
-    tx.execute("DELETE FROM room_members WHERE room_id = ?", values![id])?;
-    tx.execute("DELETE FROM room_bans WHERE room_id = ?", values![id])?;
-    tx.execute("DELETE FROM room_invites WHERE room_id = ?", values![id])?;
     tx.execute("DELETE FROM rooms WHERE id = ?", values![id])?;
     Ok(true)
+}
+
+/// Removes up to `limit` rows and says whether there were any. `DELETE … LIMIT` would be shorter, but
+/// not every database knows it.
+fn remove<K: FromValue + ToValue>(
+    tx: &mut Tx<'_>,
+    id: RoomId,
+    limit: i64,
+    held: &HeldIn,
+) -> Result<bool, Error> {
+    let next: Option<K> = tx.one(held.key_after, values![id, limit], |row| row.get(0))?;
+    let removed = match next {
+        Some(next) => tx.execute(held.remove_before, values![id, next])?,
+        None => tx.execute(held.remove_all, values![id])?,
+    };
+    Ok(removed > 0)
 }

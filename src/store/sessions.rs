@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::sql::{Tx, values};
+use super::users::role;
 use crate::model::{ServerRole, Session, SessionId, Time, UserId};
 
 /// A sign-in to be kept.
@@ -51,11 +52,7 @@ pub(crate) fn owner(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Owner>, Err
         |row| {
             Ok(Owner {
                 user: row.get(0)?,
-                role: if row.get(1)? {
-                    ServerRole::Admin
-                } else {
-                    ServerRole::User
-                },
+                role: role(row.get(1)?),
                 expires_at: row.get(2)?,
                 last_seen_at: row.get(3)?,
             })
@@ -63,17 +60,20 @@ pub(crate) fn owner(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Owner>, Err
     )
 }
 
-/// Somebody's live sessions, the newest first.
+/// Somebody's live sessions, the newest first, from before the given place on.
 pub(crate) fn list(
     tx: &mut Tx<'_>,
-    user: UserId,
+    (user, current): (UserId, SessionId),
     now: Time,
-    current: SessionId,
+    before: (Time, SessionId),
+    limit: i64,
 ) -> Result<Vec<Session>, Error> {
+    let (at, id) = before;
     tx.all(
         "SELECT id, created_at, last_seen_at, user_agent, address FROM sessions
-         WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC",
-        values![user, now],
+         WHERE user_id = ? AND expires_at > ? AND created_at <= ? AND (created_at < ? OR id < ?)
+         ORDER BY created_at DESC, id DESC LIMIT ?",
+        values![user, now, at, at, id, limit],
         |row| {
             let id = row.get(0)?;
             Ok(Session {
@@ -96,12 +96,19 @@ pub(crate) fn ids(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SessionId>, Error
     )
 }
 
+/// Lets a session live on, and says whether there is one. It is looked for by itself, since some
+/// databases do not count a row as changed that gets the value that it has.
 pub(crate) fn extend(tx: &mut Tx<'_>, id: SessionId, expires_at: Time) -> Result<bool, Error> {
-    let changed = tx.execute(
+    tx.execute(
         "UPDATE sessions SET expires_at = ? WHERE id = ?",
         values![expires_at, id],
     )?;
-    Ok(changed > 0)
+    let found = tx.one(
+        "SELECT expires_at FROM sessions WHERE id = ?",
+        values![id],
+        |row| row.get::<Time>(0),
+    )?;
+    Ok(found.is_some())
 }
 
 pub(crate) fn touch(tx: &mut Tx<'_>, id: SessionId, at: Time) -> Result<(), Error> {

@@ -48,17 +48,31 @@ pub(crate) fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<(), Error> {
     Ok(())
 }
 
+pub(crate) fn role(is_admin: bool) -> ServerRole {
+    if is_admin {
+        ServerRole::Admin
+    } else {
+        ServerRole::User
+    }
+}
+
+/// Reads a row, if there is one: a sign that the database is there and answers.
+pub(crate) fn probe(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.one(
+        "SELECT username_key FROM users WHERE username_key > ? ORDER BY username_key LIMIT 1",
+        values![""],
+        |_| Ok(()),
+    )?;
+    Ok(())
+}
+
 fn read(row: &Row<'_>) -> Result<User, Error> {
     Ok(User {
         id: row.get(0)?,
         username: row.get(1)?,
         display_name: row.get(2)?,
         email: row.get(3)?,
-        role: if row.get(4)? {
-            ServerRole::Admin
-        } else {
-            ServerRole::User
-        },
+        role: role(row.get(4)?),
         disabled: row.get(5)?,
         created_at: row.get(6)?,
     })

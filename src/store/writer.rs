@@ -1,11 +1,12 @@
 //! The writer: one thread, one connection, many commands to a commit.
 
+use super::checkpoint::{Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
-use super::{Error, FatalDisk};
+use super::{Error, Fatal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// At most so many commands share a commit.
 const BATCH_COMMANDS: usize = 256;
@@ -13,18 +14,39 @@ const BATCH_COMMANDS: usize = 256;
 const COMMANDS_BETWEEN_CHECKPOINTS: usize = 500;
 /// After so long without a command the write-ahead log is emptied.
 const IDLE: Duration = Duration::from_secs(10);
+/// When nobody listens to the outbox the process may just be ending, by itself, for so long.
+const ENDING: Duration = Duration::from_secs(1);
+/// Between two warnings of a full disk.
+const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 
 /// Where a batch goes once it is on disk.
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
 
 pub(super) struct Writer {
-    pub connection: rusqlite::Connection,
-    pub queue: Receiver<Box<dyn Job>>,
-    pub outbox: OutboxSender,
-    pub fatal: FatalDisk,
+    connection: rusqlite::Connection,
+    queue: Receiver<Box<dyn Job>>,
+    outbox: OutboxSender,
+    fatal: Fatal,
+    /// When a full disk was last warned of.
+    warned_at: Option<Instant>,
 }
 
 impl Writer {
+    pub fn new(
+        connection: rusqlite::Connection,
+        queue: Receiver<Box<dyn Job>>,
+        outbox: OutboxSender,
+        fatal: Fatal,
+    ) -> Self {
+        Self {
+            connection,
+            queue,
+            outbox,
+            fatal,
+            warned_at: None,
+        }
+    }
+
     /// Works until every sender of the queue is gone and the queue is empty.
     pub fn run(mut self) {
         let mut since_checkpoint = 0;
@@ -32,8 +54,8 @@ impl Writer {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    if since_checkpoint > 0 {
-                        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+                    // What a reader kept from being emptied is tried again the next time.
+                    if since_checkpoint > 0 && self.checkpoint(Checkpoint::Empty) {
                         since_checkpoint = 0;
                     }
                     continue;
@@ -45,15 +67,40 @@ impl Writer {
             since_checkpoint += batch.len();
             self.commit(&mut batch);
             let told = batch.into_iter().map(Job::told).collect();
-            if self.outbox.blocking_send(told).is_err() {
-                tracing::debug!("nobody listens to the outbox any more");
+            if let Err(untold) = self.outbox.blocking_send(told) {
+                self.end_unheard(untold.0);
+                break;
             }
             if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
-                self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+                self.checkpoint(Checkpoint::CopyBack);
                 since_checkpoint = 0;
             }
         }
-        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.checkpoint(Checkpoint::Empty);
+    }
+
+    /// Nobody listens to the outbox any more. When the process is ending nobody gives commands either.
+    /// But if somebody still does, the fan-out has failed: they would never be answered, nor anybody
+    /// told. What was committed is not answered, so that clients send it again to the next process.
+    fn end_unheard(&self, untold: Vec<Told>) {
+        let ended = Instant::now() + ENDING;
+        let mut unheard = Vec::new();
+        loop {
+            let left = ended.saturating_duration_since(Instant::now());
+            match self.queue.recv_timeout(left) {
+                Ok(job) => unheard.push(job),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if left.is_zero() {
+                break;
+            }
+        }
+        if let Ok(job) = self.queue.recv() {
+            unheard.push(job);
+            (self.fatal)("the fan-out is gone, so that nobody would be told or answered");
+        }
+        drop((untold, unheard));
     }
 
     /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up.
@@ -65,12 +112,30 @@ impl Writer {
                 for job in &mut rest[..done] {
                     job.fail(error.clone());
                 }
-                if let Error::Disk(why) = &error {
-                    (self.fatal)(why);
-                }
+                self.failed(&error);
             }
             rest = &mut rest[done..];
         }
+    }
+
+    /// Sees to what went wrong with the database itself.
+    fn failed(&mut self, error: &Error) {
+        match error {
+            Error::Disk(why) => (self.fatal)(&format!("the disk failed: {why}")),
+            Error::Full => self.warn_of_full_disk(),
+            _ => {}
+        }
+    }
+
+    fn warn_of_full_disk(&mut self) {
+        let is_soon = |at: Instant| at.elapsed() < BETWEEN_WARNINGS;
+        if self.warned_at.is_some_and(is_soon) {
+            return;
+        }
+        self.warned_at = Some(Instant::now());
+        tracing::warn!(
+            "the disk is full: what writes is refused with storage_full, reading still works; once there is room again writing goes on by itself"
+        );
     }
 
     /// Runs jobs from the front in one transaction; says how many, and what spoiled all of them.
@@ -126,10 +191,15 @@ impl Writer {
         }
     }
 
-    fn checkpoint(&mut self, pragma: &'static str) {
-        let done = self.connection.query_row(pragma, [], |_| Ok(()));
-        if let Err(error) = done {
-            tracing::warn!(%error, "the write-ahead log could not be copied back");
+    /// Copies the write-ahead log back; says whether all of what was wanted is done.
+    fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
+        match checkpoint(&self.connection, wanted) {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied back");
+                self.failed(&error);
+                false
+            }
         }
     }
 

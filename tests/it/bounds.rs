@@ -1,7 +1,7 @@
 //! What one client may cost: however it goes about it, its share is bounded, and the others do not
 //! notice.
 
-use super::harness::{App, Lounge, Transport, soon};
+use super::harness::{App, Lounge, Socket, Transport, soon};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -103,11 +103,11 @@ async fn the_end_of_typing_is_told_even_to_a_client_over_its_rate() {
         bob.ask("join_room", join).await.unwrap();
         let typing = |is: bool| json!({ "roomId": lounge.room, "isTyping": is });
         bob.ask("typing", typing(true)).await.unwrap();
+        assert_eq!(ada.next("user_typing").await["isTyping"], true);
         for _ in 0..60 {
             bob.emit("typing", typing(true)).await;
         }
         bob.ask("typing", typing(false)).await.unwrap();
-        assert_eq!(ada.next("user_typing").await["isTyping"], true);
         assert_eq!(ada.next("user_typing").await["isTyping"], false);
         bob.close().await;
         ada.close().await;
@@ -223,4 +223,56 @@ async fn a_client_that_takes_nothing_is_cut_before_much_waits_for_it() {
         // From now on it neither reads nor polls.
         say_until_gone(&lounge, "bob").await;
     }
+}
+
+#[tokio::test]
+async fn whoever_connects_over_and_over_is_slowed_down_on_all_connections_together() {
+    let lounge = Lounge::of(App::with(|_| ()).await).await;
+    let mut connected = 0;
+    let connect = connect_packet(&lounge.bob.token);
+    soon("the end of it", async {
+        loop {
+            let mut socket = Socket::open(&lounge.app.url(), Transport::WebSocket).await;
+            socket.send_text(&connect).await;
+            // Whoever is let in is answered, the others are cut, be it a little later.
+            let join = json!(["join_room", { "roomId": lounge.room }]);
+            let Some(_) = socket.packet().await else {
+                break;
+            };
+            socket.send_text(&format!("421{join}")).await;
+            let Some(_) = socket.packet().await else {
+                break;
+            };
+            connected += 1;
+        }
+    })
+    .await;
+    assert!((30..60).contains(&connected), "{connected}");
+    lounge.ada.connect_to(&lounge.room).await;
+}
+
+#[tokio::test]
+async fn long_messages_are_not_replayed_beyond_what_may_wait() {
+    let lounge = Lounge::start().await;
+    let mut ada = lounge.ada.connect().await;
+    let content = "\u{4e2d}".repeat(4000);
+    for _ in 0..40 {
+        let send = json!({ "roomId": lounge.room, "content": content });
+        ada.ask("send_message", send).await.unwrap();
+    }
+    let mut bob = lounge.bob.connect().await;
+    let mut join = async |since: u64| {
+        let join = json!({ "roomId": lounge.room, "since": since });
+        bob.ask("join_room", join).await.unwrap()
+    };
+    let all = join(0).await;
+    assert_eq!(
+        (&all["complete"], &all["replayed"]),
+        (&json!(false), &json!(0))
+    );
+    let some = join(30).await;
+    assert_eq!(
+        (&some["complete"], &some["replayed"]),
+        (&json!(true), &json!(10))
+    );
 }

@@ -5,6 +5,7 @@ mod control;
 mod descriptors;
 mod faults;
 mod folder;
+mod proxies;
 mod serve;
 mod user;
 

@@ -214,7 +214,7 @@ fn of_several_faults_the_first_in_the_file_is_told() {
 fn a_wrong_type_is_refused_where_the_value_stands() {
     let cases = r#"
 server.max_connections = "many" => 1:26: "server.max_connections" must be a whole number from 1 to 1000000, not "many"
-server.listen = 5000 => 1:17: "server.listen" must be an IP address and a port such as "127.0.0.1:5000", not 5000
+server.listen = 5000 => 1:17: "server.listen" must be an IP address and a port such as "127.0.0.1:5000", not 5000; write "127.0.0.1:5000", or "0.0.0.0:5000" for every address of this machine
 server.trusted_proxies = "::1" => 1:26: "server.trusted_proxies" must be a list of networks or addresses such as ["10.0.0.0/8", "::1"], not "::1"
 server.trusted_proxies = [1] => 1:26: "server.trusted_proxies" must be a list of networks or addresses such as ["10.0.0.0/8", "::1"]; 1 is not one
 limits.enabled = 1 => 1:18: "limits.enabled" must be true or false, not 1
@@ -325,6 +325,35 @@ CHATD_ACCOUNTS__MIN_PASSWORD= => "accounts.min_password" must be a whole number 
     sources.flags.log_format = Some("xml".to_owned());
     let expected = r#"--log-format: "log.format" must be "pretty", "compact" or "json", not "xml""#;
     assert_eq!(load(&sources).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn an_address_that_lacks_something_is_refused_with_what_to_write() {
+    let here = r#""127.0.0.1:8080", or "0.0.0.0:8080" for every address of this machine"#;
+    for (text, advice) in [
+        ("192.0.2.1", r#""192.0.2.1:5000""#),
+        ("192.0.2.1:", r#""192.0.2.1:5000""#),
+        ("::1", r#""[::1]:5000""#),
+        ("[::1]", r#""[::1]:5000""#),
+        ("localhost", r#""127.0.0.1:5000""#),
+        ("localhost:8080", r#""127.0.0.1:8080""#),
+        ("*:8080", r#""0.0.0.0:8080""#),
+        (":8080", here),
+        ("8080", here),
+    ] {
+        let mut sources = Sources::default();
+        sources.flags.listen = Some(text.to_owned());
+        let refusal = load(&sources).unwrap_err();
+        let expected = format!("not {text:?}; write {advice}");
+        assert!(refusal.problem.ends_with(&expected), "{refusal}");
+    }
+    for text in ["chat.example.org:5000", "", ":", "70000", ":70000", "foo"] {
+        let mut sources = Sources::default();
+        sources.flags.listen = Some(text.to_owned());
+        let refusal = load(&sources).unwrap_err();
+        let expected = format!("not {text:?}");
+        assert!(refusal.problem.ends_with(&expected), "{refusal}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chatd::realtime::gate::{Gate, GateLimits, Refused, Ticket};
 use chatd::realtime::transport::Transport;
-use chatd::server::address::client_address;
+use chatd::server::address::{client_address, is_unnamed_proxy};
 use chatd::server::connections::{Connections, Refusal};
 use http::{HeaderMap, HeaderValue};
 
@@ -53,6 +53,28 @@ fn the_client_is_the_rightmost_forwarded_address_that_no_trusted_proxy_has() {
         }
         let found = client_address(ip(peer), &headers, &trusted);
         assert_eq!(found, ip(client), "{peer} {lines:?}");
+    }
+}
+
+#[test]
+fn a_neighbour_that_forwards_and_is_not_named_is_an_unnamed_proxy() {
+    let trusted = ["10.0.0.0/8".parse().unwrap()];
+    let mut forwarded = HeaderMap::new();
+    forwarded.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.7"));
+    for (peer, is_one) in [
+        ("127.0.0.1", true),
+        ("::1", true),
+        ("::ffff:172.17.0.1", true),
+        ("192.168.1.2", true),
+        ("fd00::1", true),
+        ("10.0.0.1", false),
+        // Anybody out there may send this header.
+        ("192.0.2.1", false),
+        ("2001:db8::1", false),
+    ] {
+        let found = is_unnamed_proxy(ip(peer), &forwarded, &trusted);
+        assert_eq!(found, is_one, "{peer}");
+        assert!(!is_unnamed_proxy(ip(peer), &HeaderMap::new(), &trusted));
     }
 }
 

@@ -292,6 +292,116 @@ async fn sign_ins_are_limited_by_address_and_by_account() {
 }
 
 #[tokio::test]
+async fn a_client_is_counted_by_its_network_where_that_is_all_its_own() {
+    let app = App::with(|config| {
+        config.limits.sign_in_burst = 2;
+        config.limits.registrations_per_hour = 1;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let tries = async |addresses: [&str; 4]| {
+        for (number, address) in addresses.into_iter().enumerate() {
+            let body = json!({ "username": format!("{address}-{number}"), "password": PASSWORD });
+            let answer = from(&app, address, "/api/auth/login", body).await;
+            match number {
+                0 | 1 | 3 => answer.expect_error(401, "invalid_credentials"),
+                _ => answer.expect_error(429, "rate_limited"),
+            };
+        }
+    };
+    // The first three share a /64, which is the least that a customer has; the last does not.
+    let within = "2001:db8:0:1:ffff:ffff:ffff:ffff";
+    tries([
+        "2001:db8:0:1::1",
+        "2001:db8:0:1:1::2",
+        within,
+        "2001:db8:0:2::1",
+    ])
+    .await;
+    // An IPv4 address is one client, however it is written, and its neighbour another.
+    tries([
+        "192.0.2.1",
+        "::ffff:192.0.2.1",
+        "192.0.2.1",
+        "::ffff:192.0.2.2",
+    ])
+    .await;
+    let register = async |address: &str, name: &str| {
+        let body = json!({ "username": name, "email": format!("{name}@b"), "password": PASSWORD });
+        from(&app, address, "/api/auth/register", body).await
+    };
+    register("2001:db8:0:3::1", "ada").await.expect(201);
+    is_limited(register("2001:db8:0:3::2", "bob").await);
+    register("2001:db8:0:4::1", "bob").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_for_anybody_is_refused_before_it_is_counted() {
+    let app = App::with(|config| config.limits.sign_in_burst = 2).await;
+    let hashes = app.server.chat().hashes_computed();
+    let login = async |field: &str, name: String| {
+        let mut body = json!({ "password": PASSWORD });
+        body[field] = name.into();
+        app.stranger().post("/api/auth/login", body).await
+    };
+    for field in ["username", "email", "username", "email"] {
+        // Bytes count, not characters.
+        for name in ["x".repeat(255), "é".repeat(128)] {
+            let error = login(field, name).await.expect_error(400, "invalid_input");
+            assert!(error["details"]["fields"][field].is_string(), "{error}");
+        }
+    }
+    assert_eq!(app.server.chat().hashes_computed(), hashes);
+    let longest = login("email", format!("{}@b", "x".repeat(252))).await;
+    longest.expect_error(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn what_is_read_without_signing_in_is_limited_by_network() {
+    let change = |config: &mut chatd::config::Config| {
+        config.limits.requests_burst = 5;
+        config.limits.requests_per_second = 2;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    };
+    let app = App::with(change).await;
+    let look = async |app: &App, address: &str| {
+        let path = "/api/rooms/invites/nonsense";
+        let request = app.http.get(format!("{}{path}", app.url()));
+        let answer = request.header("x-forwarded-for", address).send();
+        Person::answer(answer.await.unwrap()).await
+    };
+    let refused = soon("a refusal", async {
+        loop {
+            let answer = look(&app, "2001:db8::1").await;
+            if answer.status != 404 {
+                return answer;
+            }
+        }
+    })
+    .await;
+    assert!(is_limited(refused) <= Duration::from_millis(500));
+    look(&app, "2001:db8:0:1::1")
+        .await
+        .expect_error(404, "not_found");
+    // Whoever is signed in has an allowance of their own.
+    app.person("ada")
+        .await
+        .get("/api/users/me")
+        .await
+        .expect(200);
+    let unlimited = App::with(|config| {
+        change(config);
+        config.limits.enabled = false;
+    })
+    .await;
+    for _ in 0..20 {
+        look(&unlimited, "2001:db8::1")
+            .await
+            .expect_error(404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn connections_that_are_not_signed_in_are_few() {
     let app = App::with(|config| {
         config.server.exempt_addresses = Vec::new();

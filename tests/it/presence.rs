@@ -127,7 +127,15 @@ async fn a_room_that_is_not_opened_again_is_told_as_closed_while_its_owner_stays
 async fn those_online_come_first_among_a_rooms_users() {
     let lounge = Lounge::start().await;
     let crowd = lounge.app.crowd(&lounge.room, 1100);
-    let late = crowd.last().unwrap();
+    // Each joined later than the one before.
+    let order = "UPDATE room_members SET joined_at = joined_at + (
+                     SELECT 1 + substr(username, 7) FROM users WHERE id = user_id)
+                 WHERE user_id IN (SELECT id FROM users WHERE username LIKE 'crowd-%')";
+    lounge.app.database().execute(order, []).unwrap();
+    let [.., late, later] = &crowd[..] else {
+        panic!("a crowd");
+    };
+    let _other = later.connect().await;
     let mut socket = late.connect().await;
     let users = socket
         .ask("get_room_users", json!({ "roomId": lounge.room }))
@@ -136,9 +144,38 @@ async fn those_online_come_first_among_a_rooms_users() {
     assert_eq!(users["total"], 1102);
     let listed = users["users"].as_array().unwrap();
     assert_eq!(listed.len(), 1000);
-    assert_eq!(listed[0]["userId"], late.id.as_str());
-    assert_eq!(listed[0]["isOnline"], true);
-    assert_eq!(listed[1]["isOnline"], false);
+    let expected = json!({
+        "userId": late.id, "username": late.name, "displayName": late.name, "isOnline": true,
+        "role": "member",
+    });
+    assert_eq!(listed[0], expected);
+    let names: Vec<_> = listed
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names[..6],
+        [
+            &late.name,
+            &later.name,
+            "ada",
+            "bob",
+            "crowd-0000",
+            "crowd-0001"
+        ]
+    );
+    assert_eq!(names[999], "crowd-0995");
+    let online = listed.iter().filter(|user| user["isOnline"] == true);
+    assert_eq!(online.count(), 2);
+    // Everybody is counted, whoever is named.
+    let count = "UPDATE rooms SET member_count = 100000";
+    lounge.app.database().execute(count, []).unwrap();
+    let users = socket
+        .ask("get_room_users", json!({ "roomId": lounge.room }))
+        .await
+        .unwrap();
+    assert_eq!(users["total"], 100_000);
+    assert_eq!(users["users"].as_array().unwrap()[..], listed[..]);
     let path = format!("{}/users?limit=1", lounge.path());
     let first = late.get(&path).await.expect(200);
     assert_eq!(
@@ -247,4 +284,27 @@ async fn a_room_that_was_closed_within_the_grace_of_another_connection_is_told_o
     assert_eq!(ada.next("user_left").await["type"], "temporary");
     tokio::time::sleep(GRACE + Duration::from_millis(500)).await;
     assert_eq!(comings(&mut ada).await, []);
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_and_goes_does_not_put_off_what_another_left() {
+    let lounge = Lounge::start().await;
+    let mut ada = lounge.ada.connect_to(&lounge.room).await;
+    let closed = lounge.bob.connect_to(&lounge.room).await;
+    let stays = lounge.bob.connect().await;
+    closed.close().await;
+    let gone = Instant::now();
+    let told = ada.next("user_left");
+    let flapping = async {
+        loop {
+            lounge.bob.connect().await.close().await;
+            tokio::time::sleep(GRACE / 6).await;
+        }
+    };
+    tokio::select! {
+        told = told => assert_eq!(told["type"], "temporary"),
+        () = flapping => {}
+    }
+    assert!(gone.elapsed() < 2 * GRACE, "{:?}", gone.elapsed());
+    stays.close().await;
 }

@@ -1,6 +1,7 @@
 //! Who may do what in a room: roles, removals, bans, the server's admins, and what strangers are told.
 
 use super::harness::{App, Person, Transport};
+use chatd::chat::Code;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -299,9 +300,92 @@ async fn a_server_admin_removes_any_message_member_and_room() {
             .status,
         204
     );
-    assert_eq!(ban(&root, &room, &bob).await, 204);
     assert_eq!(root.delete(&path).await.status, 204);
     ada.get(&path).await.expect_error(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_server_admin_does_nothing_else_in_a_room_than_its_members_may() {
+    let app = App::start().await;
+    let (ada, bob, root) = tokio::join!(
+        app.person("ada"),
+        app.person("bob"),
+        app.server_admin("root")
+    );
+    let (private, public) = (
+        ada.room("secret", true).await,
+        ada.room("lounge", false).await,
+    );
+    // What removing takes, and what anybody may.
+    let left_out = [
+        (Method::GET, String::new()),
+        (Method::DELETE, String::new()),
+        (Method::POST, "/join".into()),
+    ];
+    for (room, status, code) in [(&private, 404, "not_found"), (&public, 403, "not_a_member")] {
+        let said = ada.say(room, "hello").await;
+        let message = said["id"].as_str().unwrap();
+        let removal = |method: &Method, path: &str| {
+            *method == Method::DELETE
+                && (path.starts_with("/users") || path.starts_with("/messages"))
+        };
+        for (method, path, body) in routes(&bob.id, message) {
+            if left_out.contains(&(method.clone(), path.clone())) || removal(&method, &path) {
+                continue;
+            }
+            let answer = root
+                .send(method, &format!("/api/rooms/{room}{path}"), body)
+                .await;
+            answer.expect_error(status, code);
+        }
+    }
+    // Being in it changes only what a member may.
+    root.join(&public).await;
+    bob.join(&public).await;
+    let path = format!("/api/rooms/{public}");
+    for (method, path, body) in [
+        (Method::PATCH, path.clone(), json!({ "name": "x" })),
+        (Method::GET, format!("{path}/bans"), Value::Null),
+        (Method::PUT, format!("{path}/bans/{}", bob.id), Value::Null),
+        (
+            Method::DELETE,
+            format!("{path}/bans/{}", bob.id),
+            Value::Null,
+        ),
+    ] {
+        let refused = root.send(method, &path, body).await;
+        refused.expect_error(403, "forbidden");
+    }
+    // As one of the room's admins they are one.
+    let role = format!("{path}/users/{}", root.id);
+    ada.patch(&role, json!({ "role": "admin" }))
+        .await
+        .expect(200);
+    assert_eq!(ban(&root, &public, &bob).await, 204);
+    root.patch(&path, json!({ "name": "x" })).await.expect(200);
+}
+
+#[tokio::test]
+async fn asking_whether_somebody_is_still_a_member_tells_nobody() {
+    let app = App::start().await;
+    let (ada, bob) = tokio::join!(app.person("ada"), app.person("bob"));
+    let (secret, lounge) = (
+        ada.room("secret", true).await,
+        ada.room("lounge", false).await,
+    );
+    let mut socket = ada.connect_to(&lounge).await;
+    let chat = app.server.chat();
+    for (who, room, expected) in [
+        (&ada, &secret, None),
+        (&ada, &lounge, None),
+        (&bob, &secret, Some(Code::NotFound)),
+        (&bob, &lounge, Some(Code::NotAMember)),
+    ] {
+        let who = chat.authenticate(&who.token).await.unwrap();
+        let told = chat.still_member(who, room.parse().unwrap()).await;
+        assert_eq!(told.err().map(|error| error.code), expected);
+    }
+    assert_eq!(socket.seen().await, []);
 }
 
 #[tokio::test]

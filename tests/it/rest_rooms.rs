@@ -255,6 +255,59 @@ async fn joining_again_is_harmless_and_says_so() {
     assert!(users[1]["joinedAt"].as_str().unwrap().ends_with('Z'));
 }
 
+/// Where something of a room is kept.
+const TABLES_OF_ROOMS: [&str; 5] = [
+    "rooms",
+    "messages",
+    "room_members",
+    "room_bans",
+    "room_invites",
+];
+
+#[tokio::test]
+async fn a_deleted_room_is_purged_a_thousand_rows_at_a_time() {
+    /// Rows of each kind; none of the steps takes a whole kind.
+    const ROWS: usize = 2100;
+    let app = App::start().await;
+    let ada = app.person("ada").await;
+    let (room, other) = (
+        ada.room("lounge", false).await,
+        ada.room("kept", false).await,
+    );
+    app.crowd(&room, ROWS);
+    let database = app.database();
+    let fill = "INSERT INTO room_bans SELECT room_id, user_id, user_id, 0 FROM room_members WHERE room_id = ROOM;
+         INSERT INTO room_invites (token, room_id, created_by, created_at)
+             SELECT hex(user_id), room_id, user_id, 0 FROM room_members WHERE room_id = ROOM;
+         INSERT INTO messages (room_id, seq, id, user_id, content, message_type, created_at)
+             SELECT room_id, row_number() OVER (), user_id, user_id, 'x', 'text', 0
+             FROM room_members WHERE room_id = ROOM;"
+        .replace("ROOM", &format!("x'{}'", room.replace('-', "")));
+    database.execute_batch(&fill).unwrap();
+    // Whoever reads sees what each commit left.
+    let counts = |database: &rusqlite::Connection| {
+        let sum = TABLES_OF_ROOMS.map(|table| format!("(SELECT count(*) FROM {table})"));
+        let sum = format!("SELECT {}", sum.join(" + "));
+        database.query_row(&sum, [], |row| row.get(0)).unwrap()
+    };
+    let before: i64 = counts(&database);
+    let path = format!("/api/rooms/{room}");
+    assert_eq!(ada.delete(&path).await.status, 204);
+    let chat = app.server.chat().clone();
+    let purge = tokio::spawn(async move { chat.housekeeping().await });
+    let mut left = before;
+    while !purge.is_finished() {
+        let now = counts(&database);
+        assert!(left <= now + 2000, "{left} and then {now}");
+        left = now;
+        tokio::task::yield_now().await;
+    }
+    purge.await.unwrap().unwrap();
+    // What is left is the other room and who is in it.
+    assert_eq!(counts(&database), 2);
+    ada.get(&format!("/api/rooms/{other}")).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_deleted_room_is_gone_at_once_and_its_messages_soon() {
     let app = App::start().await;
@@ -284,7 +337,7 @@ async fn a_deleted_room_is_gone_at_once_and_its_messages_soon() {
     assert_eq!(listed(&ada, "").await, Vec::<String>::new());
     assert_eq!(listed(&bob, "scope=public").await, Vec::<String>::new());
     app.server.chat().housekeeping().await.unwrap();
-    for table in ["rooms", "messages", "room_members", "room_invites"] {
+    for table in TABLES_OF_ROOMS {
         let count: i64 = app
             .database()
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {

@@ -104,6 +104,47 @@ async fn everybody_sees_their_own_sessions() {
 }
 
 #[tokio::test]
+async fn sessions_come_in_pages_the_newest_first() {
+    let app = App::start().await;
+    let mut newest = Vec::new();
+    let mut ada = app.person("ada").await;
+    for _ in 0..5 {
+        newest.insert(0, forge::claims(&ada.token)["sid"].clone());
+        ada = app.sign_in("ada").await;
+    }
+    newest.insert(0, forge::claims(&ada.token)["sid"].clone());
+    // Three of them began in the same millisecond.
+    let database = app.database();
+    let same = "UPDATE sessions SET created_at = 7 WHERE created_at IN (
+                    SELECT created_at FROM sessions ORDER BY created_at LIMIT 3)";
+    database.execute(same, []).unwrap();
+    let (mut path, mut seen) = ("/api/auth/sessions?limit=2".to_owned(), Vec::new());
+    for page in 1.. {
+        let answer = ada.get(&path).await.expect(200);
+        let listed = answer["sessions"].as_array().unwrap();
+        assert_eq!(listed.len(), 2);
+        seen.extend(listed.iter().map(|session| session["id"].clone()));
+        let Some(cursor) = answer["nextCursor"].as_str() else {
+            assert_eq!(page, 3);
+            break;
+        };
+        path = format!("/api/auth/sessions?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen[..3], newest[..3]);
+    let sorted = |ids: &[Value]| {
+        let mut ids: Vec<_> = ids.iter().map(Value::to_string).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(sorted(&seen), sorted(&newest));
+    for wrong in ["limit=0", "limit=201", "cursor=x"] {
+        let refused = ada.get(&format!("/api/auth/sessions?{wrong}")).await;
+        refused.expect_error(400, "invalid_input");
+    }
+    assert_eq!(sessions(&ada).await.len(), 6);
+}
+
+#[tokio::test]
 async fn the_last_use_is_kept_to_within_a_minute() {
     let app = App::start().await;
     let (idle, rest, live) = (
@@ -191,9 +232,10 @@ async fn a_new_password_ends_the_other_sessions() {
         ada.put("/api/auth/password", body).await
     };
     let new = "another horse battery";
-    change(json!("wrong password"), json!(new))
-        .await
-        .expect_error(401, "invalid_credentials");
+    let refused = change(json!("wrong password"), json!(new)).await;
+    let message = refused.body["error"]["message"].clone();
+    assert_eq!(message, "Your current password is wrong.");
+    refused.expect_error(401, "invalid_credentials");
     for short in [
         json!("seven77"),
         json!(5),
@@ -337,22 +379,25 @@ async fn of_two_new_passwords_at_once_one_counts() {
     let (ada, other) = (app.person("ada").await, app.sign_in("ada").await);
     let change = async |of: &Person, new: &str| {
         let body = json!({ "currentPassword": PASSWORD, "newPassword": new });
-        of.put("/api/auth/password", body).await.status
+        of.put("/api/auth/password", body).await
     };
-    let (first, second) = tokio::join!(
-        change(&ada, "the first new one"),
-        change(&other, "the second new one")
-    );
-    let (password, winner) = match (first, second) {
-        (204, 401) => ("the first new one", &ada),
-        (401, 204) => ("the second new one", &other),
+    let news = ["the first new one", "the second new one"];
+    let (first, second) = tokio::join!(change(&ada, news[0]), change(&other, news[1]));
+    let (won, winner, lost) = match (first.status, second.status) {
+        (204, 401) => (news[0], &ada, second),
+        (401, 204) => (news[1], &other, first),
         both => panic!("{both:?}"),
     };
-    let login = json!({ "username": "ada", "password": password });
-    app.stranger()
-        .post("/api/auth/login", login)
-        .await
-        .expect(200);
+    assert!(
+        ["invalid_credentials", "unauthorized"].contains(&lost.code()),
+        "{lost:?}"
+    );
+    for password in [news[0], news[1], PASSWORD] {
+        let login = json!({ "username": "ada", "password": password });
+        let answer = app.stranger().post("/api/auth/login", login).await;
+        let status = if password == won { 200 } else { 401 };
+        assert_eq!(answer.status, status, "{password}");
+    }
     winner.get("/api/users/me").await.expect(200);
 }
 

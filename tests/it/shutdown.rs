@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::sync::Notify;
@@ -281,4 +282,39 @@ async fn idle_clients_are_let_go_at_once_and_without_disconnect() {
     let ((code, _folder), disconnects) = tokio::join!(chatd.stop(), join_all(ends));
     assert_eq!(code, Some(0));
     assert_eq!(disconnects, [false, false]);
+}
+
+#[tokio::test]
+async fn who_connects_amid_a_stop_is_let_go_and_never_refused() {
+    /// Between two of them, so that they meet each step of the stop.
+    const PACE: Duration = Duration::from_millis(20);
+    let (chatd, ann, _) = chatd().await;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        sockets.push(Socket::open(&ann.url, Transport::WebSocket).await);
+    }
+    let connect = format!("40{}", json!({ "token": ann.token }));
+    let connecting = async {
+        let mut seen = Vec::new();
+        let mut pace = tokio::time::interval(PACE);
+        for socket in &mut sockets {
+            pace.tick().await;
+            socket.send_text(&connect).await;
+        }
+        for mut socket in sockets {
+            let packets = async {
+                while let Some(packet) = socket.packet().await {
+                    seen.push(packet);
+                }
+            };
+            soon("the end of the connection", packets).await;
+        }
+        seen
+    };
+    let ((code, _folder), seen) = tokio::join!(chatd.stop(), connecting);
+    assert_eq!(code, Some(0));
+    assert!(
+        seen.iter().all(|packet| packet.starts_with("40")),
+        "{seen:?}"
+    );
 }

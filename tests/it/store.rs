@@ -2,16 +2,22 @@
 
 use super::harness::{App, Executable, Person, Transport, executable, payloads, soon};
 use chatd::server::data_folder::DataFolder;
+use chatd::store::{Command, Error, Outbox, Store, Told};
 use serde_json::json;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::{self, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 /// The size of the disk that is filled, in bytes.
 const DISK: u64 = 4 * 1024 * 1024;
 /// How much of it is taken from the start, in bytes.
 const FILLER: u64 = 3 * 1024 * 1024;
+
+/// Where the log of a server on a small disk goes, on a larger one.
+const LOG: &str = "log";
 
 /// Runs `chatd` on a data folder to its end, and gives its exit code and what it said.
 fn run(args: &[&str], data: &Path) -> (Option<i32>, String) {
@@ -154,9 +160,91 @@ async fn a_database_that_somebody_else_locks_is_waited_for_and_then_refused_with
     assert_eq!(rooms["rooms"].as_array().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn every_reader_is_open_from_the_start() {
+    let app = App::start().await;
+    let database = app.folder.path().join("chatd.db").canonicalize().unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open = open.filter(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == database));
+    // One that writes, and four that read.
+    assert_eq!(open.count(), 5);
+}
+
+#[tokio::test]
+async fn somebody_who_reads_the_database_does_not_hold_up_a_stop() {
+    let app = App::start().await;
+    let ada = app.person("ada").await;
+    let reader = app.database();
+    reader.execute_batch("BEGIN; SELECT * FROM users;").unwrap();
+    let room = ada.room("lounge", false).await;
+    let folder = app.folder.clone();
+    let began = Instant::now();
+    app.server.stop().await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    drop(reader);
+    let app = App::on(folder, |config| config.limits.enabled = false).await;
+    let signed_in = json!({ "user": { "id": ada.id }, "token": ada.token });
+    let ada = Person::at(&app.url(), &app.http, "ada", signed_in);
+    ada.get(&format!("/api/rooms/{room}")).await.expect(200);
+}
+
+/// A store of a test's own, and what it says when it cannot go on.
+fn bare_store(folder: &Path) -> (Store, Outbox, mpsc::Receiver<String>) {
+    let (say, said) = mpsc::channel();
+    let fatal = move |why: &str| say.send(why.to_owned()).unwrap();
+    let (store, outbox) = Store::open(&folder.join("chatd.db"), Box::new(fatal)).unwrap();
+    (store, outbox, said)
+}
+
+/// A command that does nothing.
+fn nothing(store: &Store) -> Command<(), Error> {
+    store.command(|_, _| Ok(()))
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_listens_to_any_more_says_so_and_does_not_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, outbox, said) = bare_store(folder.path());
+    drop(outbox);
+    let why = soon("that the store gives up", async {
+        let mut tries = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tries.tick().await;
+            nothing(&store).then(|_| ());
+            if let Ok(why) = said.try_recv() {
+                return why;
+            }
+        }
+    })
+    .await;
+    assert!(why.contains("fan-out"), "{why}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_ends_without_a_complaint_whether_or_not_somebody_listens() {
+    for listens in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut outbox, said) = bare_store(folder.path());
+        nothing(&store).then(|_| ());
+        let listener = tokio::spawn(async move {
+            while let Some(batch) = outbox.recv().await {
+                batch.into_iter().for_each(Told::finish);
+                if !listens {
+                    break;
+                }
+            }
+        });
+        nothing(&store).then(|_| ());
+        soon("the end", store.close()).await;
+        soon("the listener's end", listener).await.unwrap();
+        assert_eq!(said.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    }
+}
+
 /// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
 /// gone with the process; nothing of it is left behind whatever happens.
-fn on_a_small_disk(root: &Path, options: &[&str]) -> Command {
+fn on_a_small_disk(root: &Path, options: &[&str]) -> process::Command {
     const SCRIPT: &str = r#"mount -t tmpfs -o "size=$2,mode=700" chatd-test "$1" &&
         head -c "$3" /dev/zero >"$1/filler" && exec "$4" serve"#;
     let data = executable::data(root);
@@ -175,7 +263,8 @@ async fn start_on_a_small_disk() -> Option<Executable> {
     let root = Arc::new(tempfile::tempdir().unwrap());
     std::fs::create_dir(executable::data(root.path())).unwrap();
     for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
-        let command = on_a_small_disk(root.path(), options);
+        let mut command = on_a_small_disk(root.path(), options);
+        command.stderr(File::create(root.path().join(LOG)).unwrap());
         if let Some(chatd) = Executable::spawn(command, root.clone()).await {
             return Some(chatd);
         }
@@ -233,6 +322,10 @@ async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
     let history = ada.get(&format!("{messages}?limit=1")).await.expect(200);
     assert_eq!(history["lastSeq"], said);
     assert_eq!(chatd.stranger().get("/readyz").await.status, 200);
+    // Whoever runs the server hears of it, and not once a refusal.
+    let log = std::fs::read_to_string(chatd.root().join(LOG)).unwrap();
+    assert_eq!(log.matches("storage_full").count(), 1, "{log}");
+    assert!(log.contains("WARN"), "{log}");
     // Somebody makes room.
     let inside = PathBuf::from(format!("/proc/{}/root", chatd.id()));
     let filler = executable::data(chatd.root()).join("filler");

@@ -324,3 +324,32 @@ async fn names_are_told_as_they_are_by_now() {
     lounge.bob.say(room, "call me Bobby").await;
     assert_eq!(ada.next("receive_message").await["displayName"], "Bobby");
 }
+
+#[tokio::test]
+async fn who_asks_for_the_members_while_being_removed_sees_none_after_it() {
+    const TRIES: usize = 40;
+    const QUESTIONS: usize = 16;
+    let lounge = Lounge::start().await;
+    let remove = format!("{}/users/{}", lounge.path(), lounge.bob.id);
+    for _ in 0..TRIES {
+        lounge.bob.join(&lounge.room).await;
+        let mut bob = lounge.bob.connect_to(&lounge.room).await;
+        let asking = async {
+            for _ in 0..QUESTIONS {
+                let room = json!({ "roomId": lounge.room });
+                bob.emit_for_ack("get_room_users", room).await;
+            }
+        };
+        tokio::join!(asking, lounge.ada.delete(&remove))
+            .1
+            .expect(204);
+        let seen = bob.seen().await;
+        let removed = seen.iter().position(|(event, _)| event == "user_left");
+        let after = &seen[removed.unwrap()..];
+        assert!(
+            after.iter().all(|(event, _)| event != "room_users"),
+            "{after:?}"
+        );
+        bob.close().await;
+    }
+}

@@ -161,8 +161,13 @@ async fn whoever_is_removed_types_no_more() {
     assert_eq!(ada.next("user_typing").await["isTyping"], true);
     let member = format!("{}/users/{}", lounge.path(), lounge.bob.id);
     assert_eq!(lounge.ada.delete(&member).await.status, 204);
-    // That they left says it.
-    ada.next("user_left").await;
+    // That it ends comes first, for whoever does not end it by themselves.
+    let seen = ada.seen().await;
+    let [.., (typing, ends), (left, _)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!((&**typing, &**left), ("user_typing", "user_left"));
+    assert_eq!(ends["isTyping"], false);
     let typing = json!({ "roomId": room, "isTyping": true });
     bob.ask("typing", typing).await.unwrap_err();
     lounge.bob.join(room).await;
@@ -171,4 +176,26 @@ async fn whoever_is_removed_types_no_more() {
         .unwrap();
     types(&mut bob, room, false).await;
     assert_eq!(told(&mut ada).await, "");
+}
+
+#[tokio::test]
+async fn whoever_comes_and_goes_tells_no_more_of_it() {
+    let lounge = Lounge::start().await;
+    let room = &lounge.room;
+    let mut ada = lounge.ada.connect_to(room).await;
+    let mut bob = lounge.bob.connect_to(room).await;
+    let began = Instant::now();
+    for _ in 0..40 {
+        types(&mut bob, room, true).await;
+        bob.ask("leave_room", json!({ "roomId": room }))
+            .await
+            .unwrap();
+        let join = json!({ "roomId": room, "quiet": true });
+        bob.ask("join_room", join).await.unwrap();
+    }
+    let seen = ada.seen().await;
+    let begins = payloads(&seen, "user_typing").into_iter();
+    let begins = begins.filter(|typing| typing["isTyping"] == true).count();
+    let most = began.elapsed().as_secs() + 1;
+    assert!(begins as u64 <= most, "{begins} in {:?}", began.elapsed());
 }

@@ -48,9 +48,12 @@ impl Fanout {
         let Some(online) = self.hub.users.get_mut(&user) else {
             return;
         };
-        online.left_open.extend(rooms);
         // A room left open is told after the grace, whether or not other connections stay.
         online.absences += 1;
+        let absence = online.absences;
+        online
+            .left_open
+            .extend(rooms.into_iter().map(|room| (room, absence)));
         let timer = Timer::Absence(user, online.absences);
         self.timers.push(Reverse((Instant::now() + GRACE, timer)));
     }
@@ -81,20 +84,22 @@ impl Fanout {
         let Some(online) = self.hub.users.get_mut(&user) else {
             return;
         };
-        if online.absences != absence {
-            return;
-        }
         let person = online.person.clone();
-        let left = std::mem::take(&mut online.left_open);
-        let gone = online.connections.is_empty();
+        let left: Vec<_> = online
+            .left_open
+            .extract_if(|_, since| *since <= absence)
+            .map(|(room, _)| room)
+            .collect();
+        // Another connection may have gone since, whose own grace is not over.
+        let gone = online.connections.is_empty() && online.absences == absence;
         let open: HashSet<RoomId> = online
             .connections
             .iter()
             .flat_map(|recipient| recipient.connection.rooms().clone())
             .collect();
         let now = self.chat.now();
-        for room in left.difference(&open) {
-            self.passage(*room, &person, "user_left", Stay::Temporary, None, now)
+        for room in left.into_iter().filter(|room| !open.contains(room)) {
+            self.passage(room, &person, "user_left", Stay::Temporary, None, now)
                 .await;
         }
         if gone {
@@ -129,7 +134,7 @@ impl Fanout {
             return;
         };
         // Who comes back within the grace was never announced as gone.
-        let came_back = online.left_open.remove(&room);
+        let came_back = online.left_open.remove(&room).is_some();
         let person = online.person.clone();
         if first && !quiet && !came_back {
             self.passage(room, &person, "user_joined", Stay::Temporary, None, at)
@@ -214,7 +219,9 @@ impl Fanout {
         by: Option<UserId>,
         at: Time,
     ) {
-        self.typing.end(room, person.user_id);
+        if self.typing.end(room, person.user_id) {
+            self.tell_typing(room, person.user_id, false, at).await;
+        }
         self.hub.remove_member(room, person.user_id);
         let payload = raw(&Passage {
             person,

@@ -14,10 +14,12 @@ const STATEMENTS: usize = 128;
 /// After so many steps of its machine SQLite asks whether to go on.
 const STEPS_BETWEEN_CHECKS: i32 = 10_000;
 
+/// A statement waits so long for a lock that somebody else has.
+pub(crate) const BUSY_TIME: Duration = Duration::from_secs(5);
+
 const WRITER: &str = "PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
-    PRAGMA busy_timeout = 5000;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA trusted_schema = OFF;
@@ -25,7 +27,6 @@ const WRITER: &str = "PRAGMA journal_mode = WAL;
     PRAGMA secure_delete = ON;
     PRAGMA cache_size = -16384;";
 const READER: &str = "PRAGMA query_only = ON;
-    PRAGMA busy_timeout = 5000;
     PRAGMA trusted_schema = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -8192;";
@@ -33,6 +34,7 @@ const READER: &str = "PRAGMA query_only = ON;
 /// Opens the connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<rusqlite::Connection, Error> {
     let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIME)?;
     connection.execute_batch(WRITER)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
@@ -42,6 +44,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<rusqlite::Connection, Error> {
 pub(crate) fn readers(path: &Path) -> r2d2_sqlite::SqliteConnectionManager {
     r2d2_sqlite::SqliteConnectionManager::file(path).with_init(|connection| {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_timeout(BUSY_TIME)?;
         connection.execute_batch(READER)
     })
 }

@@ -179,3 +179,37 @@ fn a_relative_folder_belongs_to_where_the_command_runs() {
     server.stop();
     assert!(place.root.path().join("relative/data/chatd.db").exists());
 }
+
+#[test]
+fn a_command_that_makes_a_data_folder_says_where() {
+    let place = Place {
+        data: "here/data".into(),
+        ..place()
+    };
+    let add = |name: &str| {
+        let email = format!("{name}@example.org");
+        place.run(&format!("user add {name} --email {email} --generate"))
+    };
+    let first = add("ada");
+    let made = place.root.path().canonicalize().unwrap().join("here/data");
+    let said = format!("new data folder: {}\n", made.display());
+    first.ended(0, &[&said]);
+    let second = add("bob");
+    second.ended(0, &[]);
+    assert!(!second.stderr.contains("data folder"), "{}", second.stderr);
+}
+
+#[test]
+fn a_data_folder_that_is_not_there_is_named_with_its_whole_path() {
+    let place = Place {
+        data: "nowhere".into(),
+        ..place()
+    };
+    let root = place.root.path().canonicalize().unwrap();
+    let whole = root.join("nowhere");
+    place.run("user list").ended(3, &[whole.to_str().unwrap()]);
+    write(&whole, "").unwrap();
+    place
+        .run("serve --listen 127.0.0.1:0")
+        .ended(1, &[whole.to_str().unwrap()]);
+}

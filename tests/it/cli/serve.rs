@@ -1,11 +1,15 @@
 //! `chatd serve`: how it starts, what it says, how it stops.
 
-use super::{LOOK, Running, START, STOP, place};
+use super::{LOOK, Place, Running, START, STOP, place};
+use chatd::server::STOP_TIME;
 use chatd::server::data_folder::DataFolder;
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::write;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// What waits for nobody takes less than this, and less than a folder is waited for.
@@ -32,8 +36,8 @@ fn it_says_where_to_go() {
 }
 
 #[test]
-fn both_signals_stop_it_with_success() {
-    for signal in [Signal::TERM, Signal::INT] {
+fn each_signal_stops_it_with_success() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let place = place();
         let mut server = place.serve();
         // Somebody who stays connected and says nothing.
@@ -53,16 +57,94 @@ fn both_signals_stop_it_with_success() {
     }
 }
 
-/// Waits until a process takes SIGTERM by itself (`proc_pid_status(5)`: a bit a signal).
+/// A server whose database somebody else has locked, and a request that waits for it.
+fn stuck(place: &Place) -> (Running, Connection, TcpStream) {
+    let server = place.serve();
+    let token = server.register("ada", "longenough");
+    let database = Connection::open(place.data.join("chatd.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut waiting = TcpStream::connect(server.address).unwrap();
+    let request = format!(
+        "POST /api/rooms HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 12\r\n\r\n{{\"name\":\"x\"}}"
+    );
+    waiting.write_all(request.as_bytes()).unwrap();
+    // Whoever asked later is answered, so this one is on its way.
+    assert_eq!(server.me(&token), 200);
+    (server, database, waiting)
+}
+
+#[test]
+fn signals_within_a_second_are_one_and_a_later_one_stops_at_once() {
+    let place = place();
+    let (mut server, _database, _waiting) = stuck(&place);
+    let first = Instant::now();
+    let status = loop {
+        if let Some(status) = server.child.try_wait().unwrap() {
+            break status;
+        }
+        server.signal(Signal::TERM);
+        std::thread::sleep(LOOK);
+    };
+    assert_eq!(status.code(), Some(1), "{}", server.log());
+    assert!(
+        first.elapsed() >= Duration::from_secs(1),
+        "{}",
+        server.log()
+    );
+    assert!(first.elapsed() < STOP_TIME, "{}", server.log());
+    server.logged(&["stopped at once by a second signal"]);
+}
+
+#[test]
+fn a_closed_terminal_stops_it_with_success_although_the_log_has_nowhere_to_go() {
+    let place = place();
+    let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut server = Running {
+        child,
+        address: ([0, 0, 0, 0], 0).into(),
+        ready: String::new(),
+        log: place.root.path().join("log"),
+    };
+    server.wait_until_ready();
+    drop(server.child.stderr.take());
+    server.signal(Signal::HUP);
+    assert_eq!(server.ended_within(STOP).code(), Some(0));
+}
+
+/// Whether a signal is in a set that `proc_pid_status(5)` shows, which has a bit a signal.
+#[cfg(target_os = "linux")]
+fn is_in(server: &Running, set: &str, signal: Signal) -> bool {
+    let status = format!("/proc/{}/status", server.child.id());
+    let text = std::fs::read_to_string(status).unwrap();
+    let bits = text.lines().find_map(|line| line.strip_prefix(set));
+    let bits = u64::from_str_radix(bits.unwrap().trim(), 16).unwrap();
+    bits >> (signal.as_raw() - 1) & 1 == 1
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn under_nohup_a_closed_terminal_stops_nothing() {
+    let place = place();
+    let chatd = env!("CARGO_BIN_EXE_chatd");
+    let mut server =
+        place.start(place.command_of("nohup", [chatd, "serve", "--listen", "127.0.0.1:0"]));
+    server.wait_until_ready();
+    assert!(is_in(&server, "SigIgn:", Signal::HUP));
+    server.stop();
+}
+
+/// Waits until a process takes SIGTERM by itself.
 #[cfg(target_os = "linux")]
 fn wait_until_it_takes_signals(server: &Running) {
-    let status = format!("/proc/{}/status", server.child.id());
     let deadline = Instant::now() + START;
     loop {
-        let text = std::fs::read_to_string(&status).unwrap();
-        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
-        if caught >> (Signal::TERM.as_raw() - 1) & 1 == 1 {
+        if is_in(server, "SigCgt:", Signal::TERM) {
             return;
         }
         assert!(Instant::now() < deadline);
@@ -168,9 +250,15 @@ fn a_configuration_that_is_wrong_is_refused_with_its_place() {
 #[test]
 fn flags_and_variables_that_are_wrong_are_refused_by_their_name() {
     let place = place();
+    // Only the command line's own mistakes are its usage.
     place
         .run("serve --listen nowhere")
-        .ended(78, &["chatd: --listen: "]);
+        .ended(2, &["chatd: --listen: "]);
+    let wrong = place
+        .command(["serve"])
+        .env("CHATD_SERVER__LISTEN", "nowhere")
+        .output();
+    super::Ran::from(wrong.unwrap()).ended(78, &["chatd: CHATD_SERVER__LISTEN: "]);
     let wrong = place
         .command(["serve"])
         .env("CHATD_LOG__LEVEL", "loud")

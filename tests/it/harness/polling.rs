@@ -31,6 +31,11 @@ impl Polling {
         url.replace("transport=polling", "transport=websocket")
     }
 
+    /// The next packet of the last answer, without another poll.
+    pub fn held(&mut self) -> Option<String> {
+        self.packets.pop_front()
+    }
+
     /// Sends one packet, or several that are separated already.
     pub async fn send(&self, packets: &str) {
         // A session that was closed is seen when it is read from.

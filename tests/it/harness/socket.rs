@@ -60,12 +60,26 @@ impl Socket {
         }
     }
 
-    /// Goes on over a WebSocket.
-    async fn upgrade(&mut self) {
+    /// Where a session that polls may go on as a WebSocket.
+    pub fn upgrade_url(&self) -> String {
         let Wire::Polling(polling) = &self.wire else {
             panic!("only polling is upgraded");
         };
-        let (mut stream, _) = connect_async(polling.upgrade_url()).await.unwrap();
+        polling.upgrade_url()
+    }
+
+    /// Goes on over a WebSocket, without another poll.
+    pub async fn upgrade(&mut self) {
+        while let Wire::Polling(polling) = &mut self.wire
+            && let Some(packet) = polling.held()
+        {
+            if packet == "2" {
+                self.send_text("3").await;
+            } else {
+                self.take(&packet);
+            }
+        }
+        let (mut stream, _) = connect_async(self.upgrade_url()).await.unwrap();
         stream.send(Message::text("2probe")).await.unwrap();
         let probed = soon("a probe", stream.next()).await.unwrap().unwrap();
         assert_eq!(probed, Message::text("3probe"));
@@ -189,10 +203,14 @@ impl Socket {
 
     /// Takes one packet; `false` when the transport is closed.
     pub async fn step(&mut self) -> bool {
-        let Some(packet) = self.packet().await else {
-            self.closed = true;
-            return false;
-        };
+        match self.packet().await {
+            Some(packet) => self.take(&packet),
+            None => self.closed = true,
+        }
+        !self.closed
+    }
+
+    fn take(&mut self, packet: &str) {
         if packet == "41" {
             self.disconnected = true;
         } else if let Some(event) = packet.strip_prefix("42") {
@@ -206,9 +224,7 @@ impl Socket {
                 .push_back((ack[..digits].parse().unwrap(), payload[0].clone()));
         } else if packet == "1" {
             self.closed = true;
-            return false;
         }
-        true
     }
 
     /// The next packet but pings, which are answered; nothing when the transport is closed.

@@ -126,7 +126,10 @@ impl Room {
             What::Delete(seq) => return self.delete(action, *seq, facts, out),
             What::Read(up_to) => self.read(action, *up_to, out),
             What::History { after } => (self.access(who).map(|()| self.history(*after)), false),
-            What::Members => (self.access(who).map(|()| self.everybody()), false),
+            What::Members if action.via == Via::Rest => {
+                (self.access(who).map(|()| self.everybody()), false)
+            }
+            What::Members => (self.access(who).map(|()| self.room_users()), false),
         };
         Some(ruled)
     }
@@ -336,7 +339,17 @@ impl Room {
         let members = self.members.iter();
         Reply::Members(
             members
-                .map(|(who, member)| (*who, member.is_admin, member.read_seq))
+                .map(|(who, member)| (*who, member.is_admin, Some(member.read_seq)))
+                .collect(),
+        )
+    }
+
+    /// Everybody in it, as `get_room_users` is answered.
+    fn room_users(&self) -> Reply {
+        let members = self.members.iter();
+        Reply::Members(
+            members
+                .map(|(who, member)| (*who, member.is_admin, None))
                 .collect(),
         )
     }

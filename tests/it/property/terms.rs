@@ -163,8 +163,8 @@ pub enum Reply {
         has_after: bool,
         last_seq: i64,
     },
-    /// Who, whether an admin, and up to where they have read; by REST in the order in which they came.
-    Members(Vec<(Who, bool, i64)>),
+    /// Who, whether an admin, and up to where they have read, which only REST says.
+    Members(Vec<(Who, bool, Option<i64>)>),
 }
 
 /// What a connection sees of a room, in order.

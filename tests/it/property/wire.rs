@@ -133,7 +133,7 @@ fn members(list: &Value, ids: &[String]) -> Reply {
             (
                 who(&member["userId"], ids),
                 is_admin,
-                number(&member["readSeq"]),
+                member.get("readSeq").map(number),
             )
         })
         .collect();

@@ -25,7 +25,7 @@ CREATE TABLE sessions (
     user_agent    TEXT,
     address       TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_user ON sessions (user_id, created_at, id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
 CREATE TABLE rooms (
@@ -41,6 +41,7 @@ CREATE TABLE rooms (
     deleted_at    INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX rooms_public ON rooms (is_private, created_at, id);
+CREATE INDEX rooms_deleted ON rooms (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE room_members (
     room_id       BLOB NOT NULL REFERENCES rooms (id),
@@ -50,6 +51,7 @@ CREATE TABLE room_members (
     read_seq      INTEGER NOT NULL,
     PRIMARY KEY (room_id, user_id)
 ) WITHOUT ROWID;
+CREATE INDEX room_members_order ON room_members (room_id, joined_at, user_id);
 CREATE INDEX room_members_user ON room_members (user_id, joined_at, room_id);
 
 CREATE TABLE room_bans (
@@ -59,6 +61,7 @@ CREATE TABLE room_bans (
     created_at    INTEGER NOT NULL,
     PRIMARY KEY (room_id, user_id)
 ) WITHOUT ROWID;
+CREATE INDEX room_bans_order ON room_bans (room_id, created_at, user_id);
 
 -- The newest row of a room is its invite; earlier ones stay as revoked, so that they can say what became of them.
 CREATE TABLE room_invites (
