@@ -1,7 +1,6 @@
 //! One signed-in connection: how much it has in flight, which rooms it opened, how it is cut.
 
 use super::entrance::Engine;
-use super::transport::Transport;
 use super::visit::Visit;
 use crate::chat::Who;
 use crate::model::{ConnectionId, RoomId, SessionId, UserId};
@@ -108,7 +107,7 @@ impl Connection {
             return None;
         }
         if before + 1 >= PAUSE_AT
-            && let Some(stream) = self.stream(socket)
+            && let Some(stream) = self.visit.stream(socket)
         {
             // In this order: who finishes the last event undoes the first only if they see the second.
             stream.set_reading(false);
@@ -130,11 +129,6 @@ impl Connection {
         }
     }
 
-    /// The stream of a WebSocket; nothing while the client polls.
-    fn stream(&self, socket: &SocketRef) -> Option<&Arc<Transport>> {
-        self.visit.stream(socket)
-    }
-
     /// Counts a refusal for the rate; a client that keeps on is cut.
     pub fn refused(&self, socket: &SocketRef) {
         if self.visit.refused() {
@@ -145,10 +139,10 @@ impl Connection {
     /// Notes that its user types in a room, or that they stopped.
     pub fn types(&self, room: RoomId, is_typing: bool) {
         let mut typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_typing && typing.len() < MOST_TYPING_ROOMS {
-            typing.insert(room);
-        } else {
+        if !is_typing {
             typing.remove(&room);
+        } else if typing.len() < MOST_TYPING_ROOMS {
+            typing.insert(room);
         }
     }
 
@@ -169,7 +163,7 @@ impl Connection {
 
     /// Whether it may be sent so many bytes more. A client that takes too little is cut.
     pub fn may_take(&self, socket: &SocketRef, bytes: usize) -> bool {
-        if !self.is_over() && self.visit.owes(socket, bytes) {
+        if !self.is_over() && self.visit.owes(bytes) {
             self.cut(socket);
         }
         !self.is_over()

@@ -13,7 +13,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Collected, Full, Limited, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use std::convert::Infallible;
@@ -138,9 +138,8 @@ impl Entrance {
         // The engine has all of it: a packet of the type `0`, which means open.
         let body = body.collect().await.map(Collected::to_bytes);
         let mut body = body.unwrap_or_default();
-        let open = body.strip_prefix(b"0").map(serde_json::from_slice);
-        if let Some(Ok(mut open)) = open {
-            let _: &serde_json::Map<_, _> = &open;
+        let open = body.strip_prefix(b"0");
+        if let Some(Ok(mut open)) = open.map(serde_json::from_slice::<Map<String, Value>>) {
             if let Some(Ok(sid)) = open.get("sid").and_then(Value::as_str).map(str::parse) {
                 self.visits.list(sid, visit);
             }

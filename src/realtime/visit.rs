@@ -29,8 +29,7 @@ pub(super) struct Visit {
     refusals: AtomicU32,
     /// The TCP connection of its WebSocket, or of the only one that it may try. It never has another.
     stream: OnceLock<Arc<Transport>>,
-    /// Bytes that the client was sent, and those that it has taken, since the beginning or the change
-    /// to a WebSocket. How a packet is packed is not counted.
+    /// Bytes that the client was sent, and those that it was given by polling.
     sent: AtomicU64,
     polled: AtomicU64,
     listed: OnceLock<(Weak<Visits>, Sid)>,
@@ -67,10 +66,8 @@ impl Visit {
 
     /// The engine goes on over this connection as a WebSocket, if the client keeps it.
     pub fn upgraded(&self, over: &Arc<Transport>) {
-        // What was sent by polling is no debt of the WebSocket's.
-        if self.stream.set(over.clone()).is_ok() {
-            self.sent.store(0, Ordering::Relaxed);
-        }
+        // Whoever has one is not let in to try another.
+        let _ = self.stream.set(over.clone());
     }
 
     /// The TCP connection of its WebSocket; nothing while it polls.
@@ -94,14 +91,13 @@ impl Visit {
     }
 
     /// Counts bytes that are sent; says whether too many wait for the client now.
-    pub fn owes(&self, socket: &SocketRef, bytes: usize) -> bool {
-        let taken = match self.stream(socket) {
-            Some(stream) => stream.written(),
-            None => self.polled.load(Ordering::Relaxed),
-        };
+    pub fn owes(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        let polled = self.polled.load(Ordering::Relaxed);
+        let taken = polled + self.transport().map_or(0, |stream| stream.written());
         // What was taken beyond what was counted is how it was packed; it pays for nothing to come.
-        let sent = self.sent.fetch_max(taken, Ordering::Relaxed).max(taken) + bytes as u64;
-        self.sent.store(sent, Ordering::Relaxed);
+        self.sent.fetch_max(taken, Ordering::Relaxed);
+        let sent = self.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
         sent - taken > MOST_OWED_BYTES
     }
 

@@ -51,3 +51,29 @@ async fn a_request_that_cannot_become_a_websocket_is_refused_and_changes_nothing
     lounge.ada.say(&lounge.room, "still there").await;
     assert_eq!(bob.next("receive_message").await["content"], "still there");
 }
+
+#[tokio::test]
+async fn what_was_taken_by_polling_is_no_debt_of_the_websocket() {
+    /// More than may ever wait for a client.
+    const MESSAGES: usize = 300;
+    let lounge = Lounge::start().await;
+    let mut bob = lounge.bob.connect_by(Transport::Polling).await;
+    bob.ask("join_room", json!({ "roomId": lounge.room }))
+        .await
+        .unwrap();
+    let long = "\u{20000}".repeat(4000);
+    for _ in 0..MESSAGES {
+        lounge.ada.say(&lounge.room, &long).await;
+        bob.next("receive_message").await;
+    }
+    bob.upgrade_amid(async {
+        lounge.ada.say(&lounge.room, "amid").await;
+    })
+    .await;
+    for content in ["after", "and later"] {
+        lounge.ada.say(&lounge.room, content).await;
+    }
+    for content in ["amid", "after", "and later"] {
+        assert_eq!(bob.next("receive_message").await["content"], content);
+    }
+}

@@ -70,6 +70,11 @@ impl Socket {
 
     /// Goes on over a WebSocket, without another poll.
     pub async fn upgrade(&mut self) {
+        self.upgrade_amid(async {}).await;
+    }
+
+    /// The same, while something happens between the server's consent and the change.
+    pub async fn upgrade_amid(&mut self, happens: impl Future<Output = ()>) {
         while let Wire::Polling(polling) = &mut self.wire
             && let Some(packet) = polling.held()
         {
@@ -83,6 +88,7 @@ impl Socket {
         stream.send(Message::text("2probe")).await.unwrap();
         let probed = soon("a probe", stream.next()).await.unwrap().unwrap();
         assert_eq!(probed, Message::text("3probe"));
+        happens.await;
         stream.send(Message::text("5")).await.unwrap();
         self.wire = Wire::WebSocket(Box::new(stream));
     }
