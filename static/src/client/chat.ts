@@ -14,6 +14,8 @@ const JOINS_AT_ONCE = 8;
 const JOIN_RETRY_MS = 1_000;
 /** Between two receipts. */
 const READ_MS = 1_000;
+/** Messages that come so closely after others are taken together. */
+const BURST_MS = 50;
 
 export class Chat {
   readonly api: Api;
@@ -29,6 +31,8 @@ export class Chat {
   /** What was read and is not told yet. */
   readonly #reads = new Map<string, number>();
   #readTimer = 0;
+  #received: Message[] = [];
+  #receiveTimer = 0;
 
   constructor(base: string, api: Api, token: () => string | undefined, userId: string, isEnded: () => Promise<boolean>) {
     this.api = api;
@@ -38,7 +42,10 @@ export class Chat {
     this.rooms = new Rooms(api);
     this.outbox = new Outbox(this.connection, userId);
     this.typing = new Typing(this.connection);
-    this.outbox.onSent = (message) => this.#accept(message);
+    this.outbox.onSent = (message) => {
+      this.#received.push(message);
+      this.#take();
+    };
     this.rooms.onAdded = (roomId) => void this.#added(roomId);
     this.rooms.onRemoved = (roomId) => {
       this.#timelines.delete(roomId);
@@ -56,6 +63,7 @@ export class Chat {
   close(): void {
     removeEventListener("pagehide", this.#tellReads);
     clearTimeout(this.#readTimer);
+    clearTimeout(this.#receiveTimer);
     this.connection.close();
     this.typing.forget();
   }
@@ -154,14 +162,32 @@ export class Chat {
     await this.rooms.load().catch(() => {});
   }
 
-  #accept(message: Message): void {
-    this.rooms.accept(message);
-    this.#timelines.get(message.roomId)?.accept(message);
-    this.outbox.confirm(message);
-    this.typing.hear({ ...message, isTyping: false });
+  /** The first message at once, what follows it closely together: a burst changes what is shown a few times only. */
+  #receive(message: Message): void {
+    this.#received.push(message);
+    if (!this.#receiveTimer) this.#take();
   }
 
+  #take = (): void => {
+    clearTimeout(this.#receiveTimer);
+    this.#receiveTimer = 0;
+    const messages = this.#received;
+    if (messages.length === 0) return;
+    this.#received = [];
+    this.#receiveTimer = setTimeout(this.#take, BURST_MS);
+    this.rooms.accept(messages);
+    for (const roomId of new Set(messages.map((message) => message.roomId))) {
+      this.#timelines.get(roomId)?.accept(messages.filter((message) => message.roomId === roomId));
+    }
+    for (const message of messages) {
+      this.outbox.confirm(message);
+      this.typing.hear({ ...message, isTyping: false });
+    }
+  };
+
   #update(message: Message): void {
+    // It may be about one that was just received.
+    this.#take();
     this.rooms.update(message);
     this.#timelines.get(message.roomId)?.update(message);
   }
@@ -181,7 +207,7 @@ export class Chat {
 
   #listen(): void {
     const handlers: ServerEvents = {
-      receive_message: (message) => this.#accept(message),
+      receive_message: (message) => this.#receive(message),
       message_updated: (message) => this.#update(message),
       user_joined: (passage) => this.#came(passage),
       user_left: (passage) => this.#left(passage),

@@ -50,12 +50,18 @@ export class Rooms {
     this.#change(roomId, { lastSeq: Math.max(lastSeq, room.lastSeq), readSeq: Math.max(readSeq, room.readSeq) });
   }
 
-  accept(message: Message): void {
-    const room = this.get(message.roomId);
-    if (!room) return;
-    if (message.seq >= (room.lastMessage?.seq ?? 0)) {
-      this.#change(room.id, { lastMessage: message, lastSeq: Math.max(message.seq, room.lastSeq) });
+  /** Takes messages that came live or by replay. */
+  accept(messages: readonly Message[]): void {
+    const newest = new Map<string, Message>();
+    for (const message of messages) {
+      if (message.seq >= (newest.get(message.roomId)?.seq ?? 0)) newest.set(message.roomId, message);
     }
+    const rooms = this.list.value?.map((room) => {
+      const message = newest.get(room.id);
+      if (!message || message.seq < (room.lastMessage?.seq ?? 0)) return room;
+      return { ...room, lastMessage: message, lastSeq: Math.max(message.seq, room.lastSeq) };
+    });
+    if (rooms) this.#set(rooms);
   }
 
   /** A message was edited or deleted. */

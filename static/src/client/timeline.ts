@@ -1,9 +1,9 @@
 /** One room's messages, in order and without a gap, and the history before them. */
-import { type Api, PAGE } from "./api";
+import { type Api, ApiError, PAGE } from "./api";
 import { Observable } from "./observable";
 import type { Message } from "./types";
 
-const FIRST_PAGE = 60;
+const FIRST_PAGE = 100;
 /** Of a longer absence only the newest page is shown, and the rest is history. */
 const LONGEST_GAP = 1_000;
 
@@ -12,7 +12,6 @@ export interface TimelineState {
   messages: readonly Message[];
   status: "loading" | "ready" | "failed";
   hasBefore: boolean;
-  loadingBefore: boolean;
 }
 
 export class Timeline {
@@ -20,7 +19,6 @@ export class Timeline {
     messages: [],
     status: "loading",
     hasBefore: false,
-    loadingBefore: false,
   });
   readonly #api: Api;
   readonly #roomId: string;
@@ -29,6 +27,8 @@ export class Timeline {
   /** The newest number that is known to exist. */
   #target = 0;
   #filling = false;
+  /** The page that is on its way. */
+  #before: Promise<void> | undefined;
 
   constructor(api: Api, roomId: string) {
     this.#api = api;
@@ -52,41 +52,45 @@ export class Timeline {
     }
   }
 
-  /** Loads the page before the oldest message. */
-  async loadBefore(): Promise<void> {
-    const { messages, hasBefore, loadingBefore } = this.state.value;
+  /** Loads the page before the oldest message, if there is one; fails as the request does. */
+  loadBefore(): Promise<void> {
+    this.#before ??= this.#loadBefore().finally(() => (this.#before = undefined));
+    return this.#before;
+  }
+
+  async #loadBefore(): Promise<void> {
+    const { messages, hasBefore } = this.state.value;
     const first = messages[0];
-    if (!first || !hasBefore || loadingBefore) return;
-    this.state.patch({ loadingBefore: true });
-    try {
-      const page = await this.#api.history(this.#roomId, { before: first.seq, limit: FIRST_PAGE });
-      const now = this.state.value.messages;
-      if (now[0]?.seq !== first.seq) return;
-      this.state.patch({ messages: [...page.messages, ...now], hasBefore: page.hasBefore });
-    } catch {
-      // It is asked for again at the next scroll.
-    } finally {
-      this.state.patch({ loadingBefore: false });
-    }
+    if (!first || !hasBefore) return;
+    const page = await this.#api.history(this.#roomId, { before: first.seq, limit: PAGE });
+    const now = this.state.value.messages;
+    // Unless it was loaded anew meanwhile.
+    if (now[0]?.seq === first.seq) this.state.patch({ messages: [...page.messages, ...now], hasBefore: page.hasBefore });
   }
 
-  /** Loads the history up to a message; says whether it is here then. */
-  async find(messageId: string): Promise<boolean> {
-    for (let oldest = Infinity; ; ) {
+  /** The newest message of which `isWanted` holds; the history is loaded as far as it takes. */
+  async find(isWanted: (message: Message) => boolean): Promise<Message | undefined> {
+    for (;;) {
       const { messages, hasBefore } = this.state.value;
-      if (messages.some(({ id }) => id === messageId)) return true;
-      const first = messages[0]?.seq ?? 0;
-      if (!hasBefore || first >= oldest) return false;
-      oldest = first;
-      await this.loadBefore();
+      const found = messages.findLast(isWanted);
+      if (found || !hasBefore) return found;
+      try {
+        await this.loadBefore();
+      } catch (error) {
+        const wait = error instanceof ApiError ? error.details.retryAfterMs : undefined;
+        if (wait === undefined) return undefined;
+        await new Promise((done) => setTimeout(done, wait));
+      }
     }
   }
 
-  /** Takes a message that came live or by replay. */
-  accept(message: Message): void {
+  /** Takes messages that came live or by replay. */
+  accept(messages: readonly Message[]): void {
     const last = this.lastSeq;
-    if (last !== undefined && message.seq <= last) return this.update(message);
-    this.#early.push(message);
+    for (const message of messages) {
+      if (last !== undefined && message.seq <= last) this.update(message);
+      else this.#early.push(message);
+    }
     if (last !== undefined) this.#settle();
   }
 
@@ -120,7 +124,7 @@ export class Timeline {
   /** Looks for what was changed in the newest messages while nobody told it. */
   async refresh(): Promise<void> {
     const page = await this.#api.history(this.#roomId, { limit: FIRST_PAGE }).catch(() => undefined);
-    for (const message of page?.messages ?? []) this.accept(message);
+    this.accept(page?.messages ?? []);
   }
 
   async #fill(after: number): Promise<void> {

@@ -1,12 +1,16 @@
 /** A room's messages, with what is unread and what is still on its way. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
-import type { RoomSummary } from "../client/types";
+import type { Message, RoomSummary } from "../client/types";
 import { words } from "../words";
 import { Icon } from "./icons";
 import { Rows } from "./rows";
-import { useScroll } from "./scroll";
+import { SeenLine } from "./seen";
 import { live, watched } from "./state";
+import { useWindow } from "./window";
+
+/** So far back it is looked for what the messages on the page reply to, in messages. */
+const LOOK_BACK = 1_000;
 
 export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const timeline = chat.timeline(room.id);
@@ -18,16 +22,23 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const [line, setLine] = useState<number | null>(room.unread > 0 ? room.readSeq : null);
   const [seen, setSeen] = useState(room.lastSeq);
   const [news, setNews] = useState("");
+  /** Whether the reader has not been at the line yet. */
+  const [isLineFar, setLineFar] = useState(true);
   const before = useRef({ unread: room.unread, drafts: drafts.length, lastSeq: 0 });
 
   const last = messages.at(-1);
   const lastSeq = last?.seq ?? 0;
-  const { atEnd, look, toEnd } = useScroll(box, {
-    first: messages[0]?.seq ?? 0,
+  const firstSeq = messages[0]?.seq ?? 0;
+  const loadBefore = () => void timeline.loadBefore().catch(() => {});
+  const { range, atEnd, look, toEnd, show } = useWindow(box, {
+    first: firstSeq,
+    last: lastSeq,
     isReady: status === "ready",
-    onTop: () => void timeline.loadBefore(),
-    start: (list) => list.querySelector(".unread-line")?.scrollIntoView({ block: "center" }),
+    opensAt: line === null ? null : line + 1,
+    onTop: loadBefore,
   });
+  const shown = messages.slice(range.from - firstSeq, range.to - firstSeq + 1);
+  const byId = useMemo(() => new Map(messages.map((message) => [message.id, message])), [messages]);
   const isLooking = atEnd && watched.value && status === "ready";
 
   useEffect(() => {
@@ -55,15 +66,29 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
     before.current.lastSeq = lastSeq;
   }, [lastSeq]);
 
-  const jump = async (event: MouseEvent) => {
-    const id = (event.target as Element).closest<HTMLElement>("[data-jump]")?.dataset.jump;
-    if (!id || !(await timeline.find(id))) return;
-    // What was just loaded is drawn first.
-    requestAnimationFrame(() => {
-      const row = box.current?.querySelector<HTMLElement>(`[data-id="${id}"]`);
-      row?.scrollIntoView({ block: "center" });
-      row?.focus({ preventScroll: true });
-    });
+  useEffect(() => {
+    if (line !== null && status === "ready" && line + 1 >= range.from) setLineFar(false);
+  }, [line, status, range.from]);
+
+  const isAnswerMissing = hasBefore && shown.some(({ replyTo }) => replyTo && !byId.has(replyTo));
+  useEffect(() => {
+    if (isAnswerMissing && firstSeq > range.from - LOOK_BACK) loadBefore();
+  }, [isAnswerMissing, firstSeq, range.from]);
+
+  const showFirst = async (isWanted: (message: Message) => boolean) => {
+    const found = await timeline.find(isWanted);
+    if (found) show(found.seq);
+    else setNews(words.loadFailed);
+  };
+  const jump = (event: MouseEvent) => {
+    const wanted = (event.target as Element).closest<HTMLElement>("[data-jump]")?.dataset.jump;
+    if (wanted) void showFirst(({ id }) => id === wanted);
+  };
+  const walk = (event: KeyboardEvent) => {
+    if (event.key === "End") toEnd();
+    else if (event.key === "ArrowUp" || event.key === "ArrowDown") return step(event);
+    else return;
+    event.preventDefault();
   };
 
   const fresh = messages.filter(({ seq, userId }) => seq > seen && userId !== chat.userId).length;
@@ -76,11 +101,17 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
         )}
         {status === "ready" && (
           <>
-            <p class="hint beginning">{hasBefore ? words.loading : words.beginning}</p>
-            <Rows chat={chat} room={room} messages={messages} drafts={drafts} line={line} />
+            <p class="hint beginning">{hasBefore || range.from > firstSeq ? words.loading : words.beginning}</p>
+            <Rows chat={chat} room={room} messages={shown} drafts={range.to < lastSeq ? [] : drafts} line={line} byId={byId} />
+            {last && range.to > lastSeq && <SeenLine chat={chat} message={last} />}
           </>
         )}
       </div>
+      {isLineFar && line !== null && line + 1 < range.from && (
+        <button type="button" class="to-line" onClick={() => showFirst(({ seq }) => seq <= line + 1)}>
+          {words.toUnread} <Icon name="up" />
+        </button>
+      )}
       {!atEnd && (
         <button type="button" class="to-end" onClick={toEnd}>
           {fresh ? words.newMessages(fresh) : words.toEnd} <Icon name="down" />
@@ -92,8 +123,7 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
 }
 
 /** The arrow keys go from message to message; Tab goes on to what can be done with one. */
-function walk(event: KeyboardEvent): void {
-  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+function step(event: KeyboardEvent): void {
   const list = event.currentTarget as HTMLElement;
   const rows = [...list.querySelectorAll<HTMLElement>(".message")];
   const at = rows.findIndex((row) => row.contains(document.activeElement));

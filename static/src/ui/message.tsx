@@ -20,9 +20,9 @@ interface Shown {
 }
 
 export const MessageRow = memo(function MessageRow({ message, hasHead, isMine, mayDelete, answered }: Shown) {
-  const { id, userId, displayName, content, createdAt, editedAt, deletedAt, replyTo } = message;
+  const { seq, userId, displayName, content, createdAt, editedAt, deletedAt, replyTo } = message;
   return (
-    <li class={hasHead ? "message has-head" : "message"} data-id={id} tabIndex={-1}>
+    <li class={hasHead ? "message has-head" : "message"} data-seq={seq} tabIndex={-1}>
       <Side {...{ hasHead, userId, displayName, createdAt }} />
       <div class="body">
         <Head {...{ hasHead, displayName, createdAt }} />
@@ -42,6 +42,7 @@ export const MessageRow = memo(function MessageRow({ message, hasHead, isMine, m
       {!deletedAt && (
         <div class="tools">
           <IconButton icon="reply" name={words.reply} onClick={() => (concern.value = { kind: "reply", message })} />
+          {isMine && <IconButton icon="eye" name={words.seenWho} onClick={() => (overlay.value = { kind: "seen", message })} />}
           {isMine && <IconButton icon="edit" name={words.edit} onClick={() => (concern.value = { kind: "edit", message })} />}
           {mayDelete && <IconButton icon="trash" name={words.delete} onClick={() => (overlay.value = { kind: "delete-message", message })} />}
         </div>

@@ -6,6 +6,7 @@ import { InviteDialog } from "./invite";
 import { MembersDialog } from "./members";
 import { NewRoom } from "./new-room";
 import { About } from "./about";
+import { SeenDialog } from "./seen";
 import { Settings } from "./settings";
 import { overlay } from "./state";
 import { words } from "../words";
@@ -32,6 +33,8 @@ export function Overlays({ chat }: { chat: Chat }) {
           <blockquote dir="auto">{what.message.content}</blockquote>
         </Confirm>
       );
+    case "seen":
+      return <SeenDialog chat={chat} message={what.message} onClose={close} />;
     default:
       return null;
   }

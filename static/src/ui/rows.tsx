@@ -1,4 +1,4 @@
-/** The rows of a room's log: days, the line where the unread begin, messages, and what is still on its way. */
+/** Some rows of a room's log: days, the line where the unread begin, messages, and what is still on its way. */
 import type { ComponentChild } from "preact";
 import type { Chat } from "../client/chat";
 import type { Draft } from "../client/outbox";
@@ -17,11 +17,12 @@ interface Contents {
   messages: readonly Message[];
   drafts: readonly Draft[];
   line: number | null;
+  /** All messages that are loaded. */
+  byId: ReadonlyMap<string, Message>;
 }
 
-export function Rows({ chat, room, messages, drafts, line }: Contents) {
+export function Rows({ chat, room, messages, drafts, line, byId }: Contents) {
   const me = live(session.user);
-  const byId = new Map(messages.map((message) => [message.id, message]));
   const mayDeleteAll = room.role === "admin" || room.createdBy === chat.userId || me?.role === "admin";
   const rows: ComponentChild[] = [];
   let before: { userId: string; createdAt: string; replyTo?: string } | undefined;

@@ -38,7 +38,7 @@ export const concern = signal<Concern | null>(null);
 export type Overlay =
   | { kind: "new-room" | "find-rooms" | "settings" }
   | { kind: "invite" | "members" | "about"; roomId: string }
-  | { kind: "delete-message"; message: Message };
+  | { kind: "delete-message" | "seen"; message: Message };
 export const overlay = signal<Overlay | null>(null);
 
 /** Whether the page is looked at. */

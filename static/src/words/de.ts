@@ -110,6 +110,13 @@ export const de: Words = {
   tooLong: (over) => n(over, "# Zeichen zu lang", "# Zeichen zu lang"),
   newLine: "Neu",
   newMessages: (count) => n(count, "# neue Nachricht", "# neue Nachrichten"),
+  seenBy: (names, more) =>
+    `Gesehen von ${new Intl.ListFormat("de").format(more ? [...names, n(more, "# weiteren Person", "# weiteren Personen")] : names)}`,
+  seenWho: "Von wem gesehen",
+  seen: "Gesehen von",
+  notSeen: "Noch nicht",
+  seenByNone: "Diese Nachricht hat sonst noch niemand gesehen.",
+  toUnread: "Zur ersten ungelesenen Nachricht",
   toEnd: "Zur neuesten",
   beginning: "Hier beginnt der Raum.",
   loading: "Wird geladen …",
