@@ -104,6 +104,13 @@ export class Chat {
     this.#update(await this.api.deleteMessage(roomId, id));
   }
 
+  /** Somebody shows another name now: whatever is here of them gets it, as it would after a reload. */
+  rename(userId: string, displayName: string): void {
+    for (const members of this.#members.values()) members.change(userId, { displayName });
+    for (const timeline of this.#timelines.values()) timeline.rename(userId, displayName);
+    this.rooms.rename(userId, displayName);
+  }
+
   /** Loads what is shown, after a connection is there; also to be called after `trouble`. */
   async #online(): Promise<void> {
     try {
@@ -155,6 +162,10 @@ export class Chat {
   }
 
   #accept(message: Message): void {
+    const { userId, displayName } = message;
+    // Nothing else tells of another's new name.
+    const author = this.#members.get(message.roomId)?.list.value?.find((member) => member.userId === userId);
+    if (author && author.displayName !== displayName) this.rename(userId, displayName);
     this.rooms.accept(message);
     this.#timelines.get(message.roomId)?.accept(message);
     this.outbox.confirm(message);
