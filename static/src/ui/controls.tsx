@@ -27,7 +27,7 @@ export function Field(props: {
   minLength?: number;
   maxLength?: number;
   required?: boolean;
-  value?: string;
+  defaultValue?: string | undefined;
   autofocus?: boolean;
 }) {
   const { label, hint, problem, autofocus, type = "text", ...input } = props;
