@@ -28,6 +28,7 @@ export function Field(props: {
   maxLength?: number;
   required?: boolean;
   defaultValue?: string | undefined;
+  dir?: "auto";
   autofocus?: boolean;
 }) {
   const { label, hint, problem, autofocus, type = "text", ...input } = props;

@@ -12,11 +12,11 @@ export function Profile() {
     const change = { ...(displayName !== me?.displayName && { displayName }), ...(email !== me?.email && { email }) };
     if (Object.keys(change).length > 0) await session.change(change);
   });
-  const nameProblem = problemAt(outcome.error, "displayName", words.displayNameHint);
-  const emailProblem = problemAt(outcome.error, "email", words.emailHint);
+  const nameProblem = problemAt(outcome.error, "displayName", words.displayNameWanted);
+  const emailProblem = problemAt(outcome.error, "email", words.emailWanted);
   return (
     <form {...bind}>
-      <Field label={words.displayName} name="displayName" autocomplete="nickname" defaultValue={me?.displayName} problem={nameProblem} required />
+      <Field label={words.displayName} name="displayName" autocomplete="nickname" dir="auto" defaultValue={me?.displayName} hint={words.displayNameHint(me?.username ?? "")} problem={nameProblem} required />
       <Field label={words.email} name="email" type="email" autocomplete="email" defaultValue={me?.email} problem={emailProblem} required />
       <FormEnd outcome={outcome} action={words.save} done={words.saved} told={Boolean(nameProblem ?? emailProblem)} />
     </form>

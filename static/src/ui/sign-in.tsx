@@ -44,7 +44,7 @@ export function SignIn({ invite, startsNew = false }: { invite?: string; startsN
         required
         autofocus
       />
-      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problemAt(error, "email", words.emailHint)} required />}
+      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problemAt(error, "email", words.emailWanted)} required />}
       <Field
         label={words.password}
         name="password"
