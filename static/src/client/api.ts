@@ -1,5 +1,5 @@
 /** The REST API, typed. Each refusal is an `ApiError`; one that is no answer at all has the code `network`. */
-import type { ErrorBody, History, Invite, InvitedTo, Joined, Me, Member, Message, Room, RoomSummary, SignedIn } from "./types";
+import type { ErrorBody, History, Invite, InvitedTo, Joined, Me, Member, Message, OwnSession, Room, RoomSummary, SignedIn } from "./types";
 
 const REQUEST_MS = 20_000;
 /** The most rows that the server gives at once. */
@@ -26,6 +26,11 @@ export interface NewAccount {
   invite?: string;
 }
 
+export interface AccountChange {
+  displayName?: string;
+  email?: string;
+}
+
 export class Api {
   readonly #base: string;
   readonly #token: () => string | undefined;
@@ -43,6 +48,12 @@ export class Api {
   logout = () => this.#send<void>("POST", "/auth/logout");
   refresh = () => this.#send<{ token: string; expiresAt: string }>("POST", "/auth/refresh");
   me = () => this.#send<Me>("GET", "/users/me");
+  changeMe = (change: AccountChange) => this.#send<Me>("PATCH", "/users/me", change);
+  /** All other sessions end by it. */
+  changePassword = (currentPassword: string, newPassword: string) =>
+    this.#send<void>("PUT", "/auth/password", { currentPassword, newPassword });
+  sessions = () => this.#all<OwnSession>("/auth/sessions", "sessions");
+  endSession = (id: string) => this.#send<void>("DELETE", `/auth/sessions/${id}`);
 
   myRooms = () => this.#all<RoomSummary>("/rooms", "rooms");
   findRooms = async (query: string) =>

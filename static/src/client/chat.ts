@@ -112,6 +112,13 @@ export class Chat {
     this.#update(await this.api.deleteMessage(roomId, id));
   }
 
+  /** Somebody shows another name now: whatever is here of them gets it, as it would after a reload. */
+  rename(userId: string, displayName: string): void {
+    for (const members of this.#members.values()) members.change(userId, { displayName });
+    for (const timeline of this.#timelines.values()) timeline.rename(userId, displayName);
+    this.rooms.rename(userId, displayName);
+  }
+
   /** Loads what is shown, after a connection is there; also to be called after `trouble`. */
   async #online(): Promise<void> {
     try {
@@ -180,6 +187,10 @@ export class Chat {
       this.#timelines.get(roomId)?.accept(messages.filter((message) => message.roomId === roomId));
     }
     for (const message of messages) {
+      const { roomId, userId, displayName } = message;
+      // Nothing else tells of another's new name.
+      const author = this.#members.get(roomId)?.list.value?.find((member) => member.userId === userId);
+      if (author && author.displayName !== displayName) this.rename(userId, displayName);
       this.outbox.confirm(message);
       this.typing.hear({ ...message, isTyping: false });
     }

@@ -16,18 +16,22 @@ export class Members {
 
   async load(): Promise<void> {
     const members = await this.#api.members(this.#roomId).catch(() => undefined);
-    if (!members) return;
-    this.list.set(members.sort((one, other) => one.displayName.localeCompare(other.displayName)));
+    if (members) this.list.set(members.sort(byName));
   }
 
   change(userId: string, change: Partial<Member>): void {
     const members = this.list.value;
     if (!members?.some((member) => member.userId === userId)) return;
-    this.list.set(members.map((member) => (member.userId === userId ? { ...member, ...change } : member)));
+    const changed = members.map((member) => (member.userId === userId ? { ...member, ...change } : member));
+    this.list.set("displayName" in change ? changed.sort(byName) : changed);
   }
 
   remove(userId: string): void {
     const members = this.list.value;
     if (members) this.list.set(members.filter((member) => member.userId !== userId));
   }
+}
+
+function byName(one: Member, other: Member): number {
+  return one.displayName.localeCompare(other.displayName);
 }

@@ -69,6 +69,13 @@ export class Rooms {
     if (this.get(message.roomId)?.lastMessage?.id === message.id) this.#change(message.roomId, { lastMessage: message });
   }
 
+  /** Somebody shows another name now. */
+  rename(userId: string, displayName: string): void {
+    for (const { id, lastMessage } of this.list.value ?? []) {
+      if (lastMessage?.userId === userId) this.#change(id, { lastMessage: { ...lastMessage, displayName } });
+    }
+  }
+
   /** One has read up to `seq`; says whether that is news. */
   read(roomId: string, seq: number): boolean {
     const room = this.get(roomId);

@@ -1,5 +1,5 @@
 /** Who is signed in, on all tabs of this browser. The token is kept in localStorage and renewed before it expires. */
-import { Api, ApiError, type NewAccount } from "./api";
+import { type AccountChange, Api, ApiError, type NewAccount } from "./api";
 import { Observable } from "./observable";
 import type { Me, SignedIn } from "./types";
 
@@ -32,11 +32,24 @@ export class Session {
   }
 
   async signIn(name: string, password: string): Promise<void> {
-    this.#keep(await this.api.login(name, password));
+    this.#begin(await this.api.login(name, password));
   }
 
   async register(account: NewAccount): Promise<void> {
-    this.#keep(await this.api.register(account));
+    this.#begin(await this.api.register(account));
+  }
+
+  /** Changes the account, here and on the server. */
+  async change(change: AccountChange): Promise<void> {
+    this.#know(await this.api.changeMe(change));
+  }
+
+  /** Asks the server what has become of the account, and of the session: it is forgotten if it is over. */
+  async look(): Promise<void> {
+    const before = this.user.value;
+    const user = await this.api.me().catch(() => undefined);
+    // What was changed here meanwhile is newer than the answer.
+    if (user && this.user.value === before) this.#know(user);
   }
 
   /** Ends the session here, and on the server if it can be reached. */
@@ -49,12 +62,23 @@ export class Session {
 
   /** Asks the server whether the session is over; it is forgotten if so. */
   isEnded = async (): Promise<boolean> => {
-    await this.api.me().catch(() => {});
+    await this.look();
     return !this.#stored;
   };
 
-  #keep(signedIn: SignedIn | null): void {
-    if (signedIn) localStorage.setItem(KEY, JSON.stringify({ ...signedIn, since: Date.now() } satisfies Stored));
+  #begin(signedIn: SignedIn): void {
+    this.#keep({ ...signedIn, since: Date.now() });
+  }
+
+  /** Takes what an account is by now, unless it is nobody's here any more. */
+  #know(user: Me): void {
+    // Another tab may have written just now.
+    this.#load();
+    if (this.#stored?.user.id === user.id) this.#keep({ ...this.#stored, user });
+  }
+
+  #keep(stored: Stored | null): void {
+    if (stored) localStorage.setItem(KEY, JSON.stringify(stored));
     else localStorage.removeItem(KEY);
     this.#load();
   }
@@ -65,7 +89,8 @@ export class Session {
     } catch {
       this.#stored = null;
     }
-    if (this.#stored?.user.id !== this.user.value?.id) this.user.set(this.#stored?.user ?? null);
+    const user = this.#stored?.user ?? null;
+    if (JSON.stringify(user) !== JSON.stringify(this.user.value)) this.user.set(user);
     this.#schedule();
   }
 
@@ -87,7 +112,8 @@ export class Session {
     if (!stored) return;
     try {
       const renewed = await this.api.refresh();
-      if (this.#stored === stored) this.#keep({ ...stored, ...renewed });
+      this.#load();
+      if (this.#stored?.token === stored.token) this.#begin({ ...this.#stored, ...renewed });
     } catch (error) {
       const ended = error instanceof ApiError && error.code === "unauthorized";
       if (!ended) this.#wake(RETRY_MS);

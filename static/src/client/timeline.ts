@@ -101,6 +101,14 @@ export class Timeline {
     if (messages[index]?.id === message.id) this.state.patch({ messages: messages.with(index, message) });
   }
 
+  /** Somebody shows another name now, on what they wrote before, too. */
+  rename(userId: string, displayName: string): void {
+    const { messages } = this.state.value;
+    const stale = (message: Message) => message.userId === userId && message.displayName !== displayName;
+    if (!messages.some(stale)) return;
+    this.state.patch({ messages: messages.map((message) => (stale(message) ? { ...message, displayName } : message)) });
+  }
+
   /** Sees to it that everything up to `seq` is here, once the first page is. */
   async reach(seq: number): Promise<void> {
     this.#target = Math.max(this.#target, seq);

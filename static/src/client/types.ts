@@ -11,6 +11,18 @@ export interface Me {
   createdAt: string;
 }
 
+/** One of one's own sign-ins. */
+export interface OwnSession {
+  id: string;
+  createdAt: string;
+  /** To within a minute. */
+  lastSeenAt: string;
+  userAgent: string | null;
+  address: string;
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
 export interface SignedIn {
   user: Me;
   token: string;

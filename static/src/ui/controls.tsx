@@ -27,7 +27,8 @@ export function Field(props: {
   minLength?: number;
   maxLength?: number;
   required?: boolean;
-  value?: string;
+  defaultValue?: string | undefined;
+  dir?: "auto";
   autofocus?: boolean;
 }) {
   const { label, hint, problem, autofocus, type = "text", ...input } = props;

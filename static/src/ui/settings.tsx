@@ -1,7 +1,20 @@
-/** One's own settings. */
+/** One's own settings: sections, of which one is open at a time. */
+import type { FunctionComponent } from "preact";
+import { useState } from "preact/hooks";
 import { words } from "../words";
+import { Colours } from "./colours";
 import { Dialog } from "./controls";
-import { THEMES, live, overlay, session, theme } from "./state";
+import { Password } from "./password";
+import { Profile } from "./profile";
+import { Sessions } from "./sessions";
+import { live, overlay, session } from "./state";
+
+const SECTIONS: [title: string, content: FunctionComponent][] = [
+  [words.profile, Profile],
+  [words.password, Password],
+  [words.sessions, Sessions],
+  [words.theme, Colours],
+];
 
 export function Settings({ onClose }: { onClose: () => void }) {
   const me = live(session.user);
@@ -11,19 +24,24 @@ export function Settings({ onClose }: { onClose: () => void }) {
   };
   return (
     <Dialog title={words.settings} onClose={onClose}>
-      <p class="hint">{words.signedInAs(me?.username ?? "")}</p>
-      <fieldset class="choices">
-        <legend>{words.theme}</legend>
-        {THEMES.map((name) => (
-          <label key={name}>
-            <input type="radio" name="theme" checked={theme.value === name} onChange={() => (theme.value = name)} />
-            <span>{words.themes[name]}</span>
-          </label>
-        ))}
-      </fieldset>
+      <div class="sections">
+        {SECTIONS.map(([title, content]) => <Section key={title} title={title} content={content} />)}
+      </div>
       <div class="actions">
+        <p class="hint">{words.signedInAs(me?.username ?? "")}</p>
         <button type="button" onClick={leave}>{words.signOut}</button>
       </div>
     </Dialog>
+  );
+}
+
+function Section({ title, content: Content }: { title: string; content: FunctionComponent }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details name="settings" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{title}</summary>
+      {/* What is closed is not there: it asks the server for nothing, and begins anew when it is opened. */}
+      {isOpen && <Content />}
+    </details>
   );
 }

@@ -36,7 +36,7 @@ export function Sidebar({ chat }: { chat: Chat }) {
         <button type="button" class="account" onClick={() => (overlay.value = { kind: "settings" })}>
           <span class="unseen">{words.settings}: </span>
           <Avatar name={me.displayName} id={me.id} />
-          <span class="name"><bdi>{me.displayName}</bdi></span>
+          <span class="name" dir="auto">{me.displayName}</span>
           <Icon name="gear" />
         </button>
       )}

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { ApiError } from "../client/api";
 import { explain, words } from "../words";
 import { Field, Problem } from "./controls";
+import { passwordHint, passwordProblem, problemAt } from "./form";
 import { session } from "./state";
 
 export function SignIn({ invite, startsNew = false }: { invite?: string; startsNew?: boolean }) {
@@ -27,11 +28,6 @@ export function SignIn({ invite, startsNew = false }: { invite?: string; startsN
     }
   };
 
-  const problem = (name: string, why: string) => {
-    if (!(error instanceof ApiError)) return undefined;
-    const { fields, field } = error.details;
-    return fields?.[name] ? why : field === name ? words.taken : undefined;
-  };
   const turn = () => {
     setNew(!isNew);
     setError(null);
@@ -44,23 +40,31 @@ export function SignIn({ invite, startsNew = false }: { invite?: string; startsN
         name="username"
         autocomplete="username"
         hint={isNew ? words.usernameHint : undefined}
-        problem={isNew ? problem("username", words.usernameHint) : undefined}
+        problem={isNew ? problemAt(error, "username", words.usernameHint) : undefined}
         required
         autofocus
       />
-      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problem("email", words.invalid)} required />}
+      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problemAt(error, "email", words.emailWanted)} required />}
       <Field
         label={words.password}
         name="password"
         type="password"
         autocomplete={isNew ? "new-password" : "current-password"}
-        hint={isNew ? words.passwordHint : undefined}
-        problem={isNew ? problem("password", words.passwordHint) : undefined}
+        hint={isNew ? passwordHint() : undefined}
+        problem={isNew ? passwordProblem(error, "password") : undefined}
         required
       />
-      <Problem text={error ? explain(error) : null} />
+      <Problem text={error ? (isNew ? refusal(error) : explain(error)) : null} />
       <button type="submit" class="primary" disabled={busy}>{isNew ? words.register : words.signIn}</button>
       <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>
     </form>
   );
+}
+
+/** Why there is no account: what a server's owner allows deserves more than the general words. */
+function refusal(error: unknown): string {
+  if (!(error instanceof ApiError)) return explain(error);
+  if (error.code === "forbidden") return words.registrationClosed;
+  if (error.code === "not_found") return words.inviteBad;
+  return error.details.fields?.invite ? words.registrationByInvite : explain(error);
 }

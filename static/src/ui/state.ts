@@ -1,5 +1,5 @@
 /** What the whole page shares, as signals. */
-import { type Signal, effect, signal } from "@preact/signals";
+import { type Signal, computed, effect, signal } from "@preact/signals";
 import { Chat } from "../client/chat";
 import type { Observable } from "../client/observable";
 import { Session } from "../client/session";
@@ -24,10 +24,18 @@ export const session = new Session(location.origin);
 /** The chat of whoever is signed in. */
 export const chat = signal<Chat | null>(null);
 
+const userId = computed(() => live(session.user)?.id);
+effect(() => {
+  const id = userId.value;
+  chat.peek()?.close();
+  const next = id ? new Chat(location.origin, session.api, () => session.token, id, session.isEnded) : null;
+  // The account may have been changed on another device.
+  next?.connection.state.watch(({ status }) => status === "online" && void session.look());
+  chat.value = next;
+});
 effect(() => {
   const user = live(session.user);
-  chat.peek()?.close();
-  chat.value = user && new Chat(location.origin, session.api, () => session.token, user.id, session.isEnded);
+  if (user) chat.value?.rename(user.id, user.displayName);
 });
 
 /** A message that is being answered or edited, in the room that is open. */

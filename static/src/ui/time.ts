@@ -8,7 +8,12 @@ const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const long = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const DAY_MS = 86_400_000;
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** The server notes the time of somebody's last use to within a minute. */
+const NOW_MS = 2 * MINUTE_MS;
 
 function midnight(date: Date): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
@@ -42,4 +47,13 @@ export function briefTime(time: string): string {
   const date = new Date(time);
   const ago = daysAgo(date);
   return ago <= 0 ? clock.format(date) : ago < 7 ? weekday.format(date) : short.format(date);
+}
+
+/** How long ago it was. */
+export function timeAgo(time: string): string {
+  const date = new Date(time);
+  const ms = Date.now() - date.getTime();
+  if (ms < NOW_MS) return relative.format(0, "second");
+  if (ms < HOUR_MS) return relative.format(-Math.floor(ms / MINUTE_MS), "minute");
+  return ms < DAY_MS ? relative.format(-Math.floor(ms / HOUR_MS), "hour") : relative.format(-daysAgo(date), "day");
 }
