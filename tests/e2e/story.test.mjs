@@ -94,6 +94,22 @@ test("messages are edited, answered and deleted for both", async () => {
   assert.equal(await bob.message("Well").count(), 0);
 });
 
+test("one sees who has seen what one wrote", async () => {
+  await bob.page.goto("/");
+  await bob.sees(bob.page.getByText("Pick a room, or make one."));
+  await ada.say("Seen?");
+  await ada.misses(ada.page.getByRole("button", { name: "Seen by bob" }));
+  await ada.message("Seen?").hover();
+  await ada.message("Seen?").getByRole("button", { name: "Seen by whom" }).click();
+  const dialog = ada.page.getByRole("dialog");
+  await ada.sees(dialog.getByText("Nobody else has seen this message yet."));
+  await bob.page.getByRole("link", { name: /The kitchen/ }).click();
+  await ada.sees(dialog.getByRole("heading", { name: "Seen by 1" }));
+  await ada.sees(dialog.getByText("bob"));
+  await ada.page.keyboard.press("Escape");
+  await ada.sees(ada.page.getByRole("button", { name: "Seen by bob" }));
+});
+
 test("unread messages are counted, marked with a line, and read by looking", async () => {
   await ada.makeRoom("The garden");
   await bob.say("Are you there?");
