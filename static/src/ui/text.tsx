@@ -1,7 +1,7 @@
 /** A message's text: links can be followed, what is in backticks is code. Everything becomes nodes, never HTML. */
 import { Fragment, type ComponentChild } from "preact";
 
-const CODE = /```\n?([\s\S]+?)\n?```|`([^`\n]+)`/g;
+const CODE = /```\n?([\s\S]+?)\n?```\n?|`([^`\n]+)`/g;
 const LINK = /\bhttps?:\/\/[^\s<>"]+/g;
 /** What ends a sentence rather than an address. */
 const TAIL = /[.,;:!?'’”»)\]]+$/;
