@@ -28,6 +28,7 @@ export function Field(props: {
   maxLength?: number;
   required?: boolean;
   value?: string;
+  defaultValue?: string;
   autofocus?: boolean;
 }) {
   const { label, hint, problem, autofocus, type = "text", ...input } = props;
@@ -61,7 +62,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     // What a row shows only while it has the focus can take it only after the row has.
     const row = before?.closest<HTMLElement>("[tabindex]");
     box.current?.showModal();
-    box.current?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
+    box.current?.querySelector<HTMLElement>("[data-autofocus], input:not([data-later]), select")?.focus();
     return () => {
       row?.focus();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
@@ -72,7 +73,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     <dialog ref={box} aria-labelledby={id} onClose={onClose} onMouseDown={outside}>
       <div class="dialog">
         <header>
-          <h2 id={id}>{title}</h2>
+          <h2 id={id}><bdi>{title}</bdi></h2>
           <IconButton icon="close" name={words.close} onClick={onClose} />
         </header>
         {children}

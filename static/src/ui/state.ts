@@ -38,6 +38,7 @@ export const concern = signal<Concern | null>(null);
 export type Overlay =
   | { kind: "new-room" | "find-rooms" | "settings" }
   | { kind: "invite" | "members" | "about"; roomId: string }
+  | { kind: "member"; roomId: string; userId: string }
   | { kind: "delete-message"; message: Message };
 export const overlay = signal<Overlay | null>(null);
 
