@@ -1,7 +1,9 @@
 // What a room's people do with it and with each other, while the others look.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { Server } from "../clients/harness.mjs";
 import { accessible } from "./axe.mjs";
 import { Visitor, launch } from "./browser.mjs";
@@ -11,6 +13,8 @@ const CROWD = 25;
 const PHONE = { width: 320, height: 640 };
 const LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
 const HEBREW = "המטבח של סבתא (הגדול)";
+
+const run = promisify(execFile);
 
 let server, browser, ada, bob, carol;
 
@@ -132,6 +136,25 @@ test("the form says what going public means, and what others change meanwhile st
   await press(ada, "Close");
 });
 
+test("after a dialog's steps the focus is back where it was", async () => {
+  const { page } = ada;
+  await page.getByRole("button", { name: "About this room" }).press("Enter");
+  await dialog(ada).getByRole("button", { name: "Edit room" }).press("Enter");
+  await dialog(ada).getByRole("button", { name: "Cancel" }).press("Enter");
+  await ada.sees(dialog(ada).getByText("Private room · 3 members"));
+  await dialog(ada).getByRole("button", { name: "Close" }).press("Enter");
+  await ada.misses(page.getByRole("dialog"));
+  assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "About this room");
+  await row(ada, "bob").press("Enter");
+  await dialog(ada).getByRole("button", { name: "Remove and ban" }).press("Enter");
+  await ada.sees(dialog(ada).getByText(/^Remove .* and keep them out/));
+  await page.keyboard.press("Escape");
+  await ada.sees(dialog(ada).getByText("@bob"));
+  await page.keyboard.press("Escape");
+  await ada.misses(page.getByRole("dialog"));
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /bob/);
+});
+
 test("members are offered nothing that the server would refuse them", async () => {
   await open(bob, "carol");
   await bob.sees(dialog(bob).getByText("@carol"));
@@ -243,7 +266,7 @@ test("the code on the screen says the link, in light and in dark, and its uses a
   assert.equal(await dialog(ada).getByRole("button", { name: "Make a new link" }).count(), 0);
   await press(ada, "Hide QR code");
   await press(ada, "Make a new link");
-  await ada.sees(dialog(ada).getByText("Used 0 times"));
+  await ada.sees(dialog(ada).getByText("Not used yet"));
   await press(ada, "Show QR code");
   const link = await dialog(ada).getByLabel("Invite link").inputValue();
   assert.notEqual(link, ada.link);
@@ -308,6 +331,38 @@ test("a room that is deleted is gone for those who look at it, with what was ope
   await carol.misses(carol.page.getByRole("dialog"));
   await carol.page.getByRole("link", { name: "Go to your rooms" }).click();
   await carol.sees(carol.page.getByText("You are in no room yet."));
+});
+
+test("an admin of the server removes members and deletes rooms that are not theirs, and no more than that", async () => {
+  const erin = await server.person("erin");
+  const room = await erin.makeRoom({ name: "The roof", isPrivate: false });
+  const frank = await server.person("frank");
+  await frank.request(200, "POST", `/api/rooms/${room.id}/join`);
+  const root = await Visitor.arrive(browser, server, "root");
+  await root.page.goto("/");
+  await root.register();
+  await root.sees(root.page.getByText("You are in no room yet."));
+  await run(process.env.CHATD_BIN, ["user", "role", "root", "admin", "--data-dir", server.dataDir]);
+  await root.page.getByRole("button", { name: /^Settings/ }).click();
+  await root.page.getByRole("button", { name: "Sign out" }).click();
+  await root.signIn();
+  await root.page.getByRole("button", { name: "Find rooms" }).first().click();
+  await press(root, "Join: The roof");
+  await open(root, "erin");
+  assert.deepEqual(await dialog(root).getByRole("button").allInnerTexts(), [""]);
+  await press(root, "Close");
+  await open(root, "frank");
+  assert.deepEqual(await dialog(root).getByRole("button").allInnerTexts(), ["", "Remove from the room"]);
+  await press(root, "Remove from the room");
+  await root.sees(dialog(root).getByText(/The room is public, so they can join it again\.$/));
+  await press(root, "Remove from the room");
+  await root.misses(row(root, "frank"));
+  await about(root);
+  assert.deepEqual(await dialog(root).getByRole("button").allInnerTexts(), ["", "Leave room", "Delete room"]);
+  await press(root, "Delete room");
+  await press(root, "Delete room");
+  await root.sees(root.page.getByText("You are in no room yet."));
+  assert.deepEqual(root.complaints, []);
 });
 
 test("who comes or goes while the list of members is on its way is neither lost nor doubled nor kept", async () => {

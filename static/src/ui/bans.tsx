@@ -29,17 +29,19 @@ export function Bans({ chat, roomId, onClose }: { chat: Chat; roomId: string; on
       <Problem text={error ? explain(error) : null} />
       <p class="hint" role="status">{news}</p>
       {bans?.length === 0 && <p class="hint">{words.bansNone}</p>}
-      <ul class="found">
-        {bans?.map((ban) => (
-          <li key={ban.userId}>
-            <div>
-              <strong><bdi>{ban.displayName}</bdi></strong>
-              <p class="hint"><bdi>@{ban.username}</bdi> · {words.bannedOn(dateOf(ban.createdAt))}</p>
-            </div>
-            <button type="button" onClick={() => unban(ban)} aria-label={`${words.unban}: ${ban.displayName}`}>{words.unban}</button>
-          </li>
-        ))}
-      </ul>
+      {bans && bans.length > 0 && (
+        <ul class="found">
+          {bans.map((ban) => (
+            <li key={ban.userId}>
+              <div>
+                <strong><bdi>{ban.displayName}</bdi></strong>
+                <p class="hint"><bdi>@{ban.username}</bdi> · {words.bannedOn(dateOf(ban.createdAt))}</p>
+              </div>
+              <button type="button" onClick={() => unban(ban)} aria-label={`${words.unban}: ${ban.displayName}`}>{words.unban}</button>
+            </li>
+          ))}
+        </ul>
+      )}
     </Dialog>
   );
 }

@@ -113,7 +113,7 @@ export const de: Words = {
   uses: "Verwendbar",
   useTimes: (count) => n(count, "einmal", "#-mal"),
   useAlways: "ohne Grenze",
-  usedOf: (uses, most) => (most ? `${uses} von ${most} verwendet` : n(uses, "Einmal verwendet", "#-mal verwendet")),
+  usedOf: (uses, most) => (most ? `${uses} von ${most} verwendet` : !uses ? "Noch nicht verwendet" : n(uses, "Einmal verwendet", "#-mal verwendet")),
   validUntil: (time) => `gültig bis ${time}`,
   invitedBy: (who) => `${who} lädt dich ein:`,
   accept: "Raum beitreten",

@@ -117,7 +117,7 @@ export const en = {
   uses: "Can be used",
   useTimes: (count: number) => n(count, "once", "# times"),
   useAlways: "without limit",
-  usedOf: (uses: number, most: number | null) => (most ? `Used ${uses} of ${most}` : n(uses, "Used once", "Used # times")),
+  usedOf: (uses: number, most: number | null) => (most ? `Used ${uses} of ${most}` : !uses ? "Not used yet" : n(uses, "Used once", "Used # times")),
   validUntil: (time: string) => `valid until ${time}`,
   invitedBy: (who: string) => `${who} invites you to`,
   accept: "Join room",
