@@ -177,15 +177,13 @@ impl Chat {
         })
     }
 
-    /// The room's invite.
-    pub async fn invite(&self, who: Who, room: RoomId) -> Result<Invite, Error> {
+    /// The room's invite, good or not; nothing if none was made since the last was revoked.
+    pub async fn invite(&self, who: Who, room: RoomId) -> Result<Option<Invite>, Error> {
         let (may_invite, shown) = (self.may_invite(), self.shown());
         self.store
             .query(move |tx| {
                 may_invite(tx, who, room)?;
-                table::of_room(tx, room)?
-                    .map(shown)
-                    .ok_or_else(|| Error::not_found("invite to this room"))
+                Ok(table::of_room(tx, room)?.map(shown))
             })
             .await
     }

@@ -22,11 +22,12 @@ pub(super) async fn make(
     Ok((StatusCode::CREATED, Json(invite)))
 }
 
+/// `null` where there is none: whoever may ask is refused nothing.
 pub(super) async fn show(
     State(chat): State<Arc<Chat>>,
     Identity(who): Identity,
     Named(room): Named<RoomId>,
-) -> Answer<Json<Invite>> {
+) -> Answer<Json<Option<Invite>>> {
     Ok(Json(chat.invite(who, room).await?))
 }
 

@@ -62,6 +62,7 @@ for (const transports of [["websocket"], ["polling"], ["polling", "websocket"]])
       const [alice, bob] = await people();
       const room = await alice.makeRoom();
       const path = `/api/rooms/${room.id}/invites`;
+      assert.equal(await alice.request(200, "GET", path), null);
       const invite = await alice.request(201, "POST", path, { expiresIn: 3600, maxUses: 5 });
       holds(invite, { roomId: room.id, maxUses: 5, uses: 0, expiresAt: TIME });
       assert.ok(invite.link.includes(invite.token));

@@ -1,5 +1,5 @@
 /** The REST API, typed. Each refusal is an `ApiError`; one that is no answer at all has the code `network`. */
-import type { ErrorBody, History, Invite, InvitedTo, Joined, Me, Member, Message, OwnSession, Room, RoomSummary, SignedIn } from "./types";
+import type { Ban, ErrorBody, History, Invite, InvitedTo, Joined, Me, Member, Message, OwnSession, Role, Room, RoomSummary, SignedIn } from "./types";
 
 const REQUEST_MS = 20_000;
 /** The most rows that the server gives at once. */
@@ -29,6 +29,14 @@ export interface NewAccount {
 export interface AccountChange {
   displayName?: string;
   email?: string;
+}
+
+/** What is to be changed about a room; what is left out stays. `createdBy` hands it over to a member. */
+export interface RoomChange {
+  name?: string;
+  description?: string;
+  isPrivate?: boolean;
+  createdBy?: string;
 }
 
 export class Api {
@@ -61,12 +69,21 @@ export class Api {
   room = (roomId: string) => this.#send<Room>("GET", `/rooms/${encodeURIComponent(roomId)}`);
   createRoom = (room: { name: string; description?: string; isPrivate: boolean }) =>
     this.#send<Room>("POST", "/rooms", room);
+  changeRoom = (roomId: string, change: RoomChange) => this.#send<Room>("PATCH", `/rooms/${roomId}`, change);
   joinRoom = (roomId: string) => this.#send<Joined>("POST", `/rooms/${roomId}/join`);
   leaveRoom = (roomId: string) => this.#send<void>("POST", `/rooms/${roomId}/leave`);
   deleteRoom = (roomId: string) => this.#send<void>("DELETE", `/rooms/${roomId}`);
   members = (roomId: string) => this.#all<Member>(`/rooms/${roomId}/users`, "users");
 
-  invite = (roomId: string) => this.#send<Invite>("GET", `/rooms/${roomId}/invites`);
+  setRole = (roomId: string, userId: string, role: Role) =>
+    this.#send<{ role: Role }>("PATCH", `/rooms/${roomId}/users/${userId}`, { role });
+  removeMember = (roomId: string, userId: string) => this.#send<void>("DELETE", `/rooms/${roomId}/users/${userId}`);
+
+  bans = (roomId: string) => this.#all<Ban>(`/rooms/${roomId}/bans`, "bans");
+  ban = (roomId: string, userId: string) => this.#send<void>("PUT", `/rooms/${roomId}/bans/${userId}`);
+  unban = (roomId: string, userId: string) => this.#send<void>("DELETE", `/rooms/${roomId}/bans/${userId}`);
+
+  invite = (roomId: string) => this.#send<Invite | null>("GET", `/rooms/${roomId}/invites`);
   makeInvite = (roomId: string, limits: { expiresIn?: number; maxUses?: number }) =>
     this.#send<Invite>("POST", `/rooms/${roomId}/invites`, limits);
   revokeInvite = (roomId: string) => this.#send<void>("DELETE", `/rooms/${roomId}/invites`);

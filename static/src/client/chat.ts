@@ -156,7 +156,8 @@ export class Chat {
       if (since !== undefined) void timeline?.refresh();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "not_found" || error.code === "not_a_member") return this.rooms.remove(roomId);
+      const deleted = error.code === "not_found";
+      if (deleted || error.code === "not_a_member") return this.rooms.remove(roomId, { deleted });
       if (!this.connection.events.connected) return;
       await new Promise((done) => setTimeout(done, error.details.retryAfterMs ?? JOIN_RETRY_MS));
       await this.#join(roomId);
@@ -236,8 +237,11 @@ export class Chat {
         if (room && userId === this.userId) this.rooms.put({ ...room, role });
       },
       // The room is told the same to all members: what one is in it does not come from there.
-      room_updated: (room) => this.rooms.put({ ...room, role: this.rooms.get(room.id)?.role ?? "member" }),
-      room_deleted: ({ roomId }) => this.rooms.remove(roomId),
+      room_updated: (room) => {
+        const known = this.rooms.get(room.id);
+        if (known) this.rooms.put({ ...room, role: known.role ?? "member" });
+      },
+      room_deleted: ({ roomId }) => this.rooms.remove(roomId, { deleted: true }),
       room_added: (room) => this.rooms.put(room),
     };
     for (const [event, handler] of Object.entries(handlers)) {

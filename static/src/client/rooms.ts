@@ -10,6 +10,8 @@ export class Rooms {
   onAdded: (roomId: string) => void = () => {};
   /** Called when a room has gone. */
   onRemoved: (roomId: string) => void = () => {};
+  /** Of these there is nothing to be seen any more: they were deleted, or are private and one is out of them. */
+  readonly gone = new Set<string>();
   readonly #api: Api;
 
   constructor(api: Api) {
@@ -31,14 +33,17 @@ export class Rooms {
 
   /** Takes a room that one has become a member of, or what has changed about one. */
   put(room: Room): void {
+    this.gone.delete(room.id);
     const known = this.get(room.id);
     if (known) return this.#change(room.id, room);
     this.#set([...(this.list.value ?? []), { ...room, lastSeq: 0, readSeq: 0, unread: 0, lastMessage: null }]);
     this.onAdded(room.id);
   }
 
-  remove(roomId: string): void {
-    if (!this.get(roomId)) return;
+  remove(roomId: string, { deleted = false } = {}): void {
+    const room = this.get(roomId);
+    if (!room) return;
+    if (deleted || room.isPrivate) this.gone.add(roomId);
     this.#set((this.list.value ?? []).filter((room) => room.id !== roomId));
     this.onRemoved(roomId);
   }

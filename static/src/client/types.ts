@@ -59,6 +59,15 @@ export interface Member {
   readSeq: number;
 }
 
+/** Somebody who is kept out of a room. */
+export interface Ban {
+  userId: string;
+  username: string;
+  displayName: string;
+  bannedBy: string;
+  createdAt: string;
+}
+
 export interface Message {
   id: string;
   roomId: string;

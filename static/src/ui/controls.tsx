@@ -61,19 +61,24 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     const before = document.activeElement;
     // What a row shows only while it has the focus can take it only after the row has.
     const row = before?.closest<HTMLElement>("[tabindex]");
-    box.current?.showModal();
-    box.current?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
+    const dialog = box.current;
+    dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-autofocus], input:not([data-later]), select")?.focus();
     return () => {
+      // While it is open, nothing outside can take the focus.
+      dialog?.close();
       row?.focus();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   const outside = (event: MouseEvent) => event.target === box.current && onClose();
+  // What is told after the dialog has gone is about its going.
+  const closed = () => box.current && onClose();
   return (
-    <dialog ref={box} aria-labelledby={id} onClose={onClose} onMouseDown={outside}>
+    <dialog ref={box} aria-labelledby={id} onClose={closed} onMouseDown={outside}>
       <div class="dialog">
         <header>
-          <h2 id={id}>{title}</h2>
+          <h2 id={id}><bdi>{title}</bdi></h2>
           <IconButton icon="close" name={words.close} onClick={onClose} />
         </header>
         {children}

@@ -5,13 +5,17 @@ import type { Room } from "../client/types";
 import { explain, words } from "../words";
 import { Problem } from "./controls";
 import { follow } from "./route";
+import { overlay } from "./state";
 
 export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
   const [room, setRoom] = useState<Room | null>(null);
-  const [gone, setGone] = useState(false);
+  const [gone, setGone] = useState(chat.rooms.gone.has(roomId));
   const [error, setError] = useState<unknown>(null);
   useEffect(() => {
-    chat.api.room(roomId).then(setRoom, () => setGone(true));
+    // What was open above the room has gone with it.
+    if (overlay.value && ("roomId" in overlay.value || "message" in overlay.value)) overlay.value = null;
+    // What is known to have gone is not asked for.
+    if (!gone) chat.api.room(roomId).then(setRoom, () => setGone(true));
   }, [roomId]);
   const join = () => chat.api.joinRoom(roomId).then(({ room }) => chat.rooms.put(room), setError);
   return (

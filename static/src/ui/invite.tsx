@@ -1,10 +1,10 @@
-/** A room's invite link: making, copying and revoking it. */
+/** A room's invite link: making, showing, copying and revoking it. */
 import { useEffect, useState } from "preact/hooks";
-import { ApiError } from "../client/api";
 import type { Chat } from "../client/chat";
 import type { Invite } from "../client/types";
 import { explain, words } from "../words";
 import { Dialog, Problem } from "./controls";
+import { QrCode } from "./qr";
 import { fullTime } from "./time";
 
 const HOUR_S = 3_600;
@@ -23,27 +23,31 @@ export function InviteDialog({ chat, roomId, onClose }: { chat: Chat; roomId: st
   const [error, setError] = useState<unknown>(null);
   const [life, setLife] = useState(7 * DAY_S);
   const [uses, setUses] = useState(0);
+  /** Whether the link is shown as a code; what makes another link would only be in the way of it then. */
+  const [scanning, setScanning] = useState(false);
   const attempt = <T,>(work: Promise<T>, done: (result: T) => void) => {
     setError(null);
     work.then(done, setError);
   };
   useEffect(() => {
-    chat.api.invite(roomId).then(setInvite, (failure) => {
-      if (failure instanceof ApiError && failure.code === "not_found") setInvite(null);
-      else setError(failure);
-    });
+    chat.api.invite(roomId).then(setInvite, setError);
   }, [roomId]);
   const make = () => {
     const limits = { ...(life && { expiresIn: life }), ...(uses && { maxUses: uses }) };
     attempt(chat.api.makeInvite(roomId, limits), setInvite);
   };
+  const revoke = () =>
+    attempt(chat.api.revokeInvite(roomId), () => {
+      setInvite(null);
+      setScanning(false);
+    });
   return (
     <Dialog title={words.invite} onClose={onClose}>
       {invite === undefined && !error && <p class="hint">{words.loading}</p>}
       {invite === null && <p>{words.inviteNone}</p>}
-      {invite && <Link invite={invite} onRevoke={() => attempt(chat.api.revokeInvite(roomId), () => setInvite(null))} />}
+      {invite && <Link key={invite.token} {...{ invite, scanning, onScan: setScanning }} onRevoke={revoke} />}
       <Problem text={error ? explain(error) : null} />
-      {invite !== undefined && (
+      {invite !== undefined && !scanning && (
         <div class="limits">
           <label>
             {words.expires}
@@ -58,16 +62,25 @@ export function InviteDialog({ chat, roomId, onClose }: { chat: Chat; roomId: st
             </select>
           </label>
           <button type="button" class={invite ? "" : "primary"} onClick={make}>{invite ? words.renewInvite : words.makeInvite}</button>
+          {invite && <p class="hint">{words.renewHint}</p>}
         </div>
       )}
     </Dialog>
   );
 }
 
-function Link({ invite, onRevoke }: { invite: Invite; onRevoke: () => void }) {
+interface Shown {
+  invite: Invite;
+  scanning: boolean;
+  onScan: (scanning: boolean) => void;
+  onRevoke: () => void;
+}
+
+function Link({ invite, scanning, onScan, onRevoke }: Shown) {
   const [copied, setCopied] = useState(false);
+  const { token, uses, maxUses, expiresAt } = invite;
   // The address by which this page was reached leads here; the server may know itself by another.
-  const link = `${location.origin}/invite/${invite.token}`;
+  const link = `${location.origin}/invite/${token}`;
   const copy = async (event: MouseEvent) => {
     const box = (event.currentTarget as HTMLElement).parentElement?.querySelector("input");
     box?.select();
@@ -75,18 +88,24 @@ function Link({ invite, onRevoke }: { invite: Invite; onRevoke: () => void }) {
     const done = await navigator.clipboard?.writeText(link).then(() => true, () => false);
     setCopied(done || document.execCommand("copy"));
   };
-  const used = words.usedOf(invite.uses, invite.maxUses);
+  const isSpent = uses >= (maxUses ?? Infinity) || (expiresAt !== null && Date.parse(expiresAt) <= Date.now());
   return (
     <>
-      <p>{words.inviteIntro}</p>
-      <div class="link">
-        <input readOnly value={link} aria-label={words.inviteLink} onFocus={(event) => event.currentTarget.select()} />
-        <button type="button" class="primary" onClick={copy}>{copied ? words.copied : words.copy}</button>
-      </div>
-      <p class="hint">
-        {used}{invite.expiresAt && `, ${words.validUntil(fullTime(invite.expiresAt))}`}
-        {" · "}<button type="button" class="text-button" onClick={onRevoke}>{words.revokeInvite}</button>
-      </p>
+      <p>{isSpent ? words.inviteSpent : words.inviteIntro}</p>
+      {!isSpent && (
+        <div class="link">
+          <input readOnly value={link} aria-label={words.inviteLink} onFocus={(event) => event.currentTarget.select()} />
+          <button type="button" class="primary" onClick={copy}>{copied ? words.copied : words.copy}</button>
+        </div>
+      )}
+      <p class="hint">{words.usedOf(uses, maxUses)}{expiresAt && `, ${words.validUntil(fullTime(expiresAt))}`}</p>
+      {scanning && !isSpent && <QrCode text={link} name={words.qrCode} />}
+      {!isSpent && (
+        <div class="deeds beside">
+          <button type="button" onClick={() => onScan(!scanning)}>{scanning ? words.hideQr : words.showQr}</button>
+          <button type="button" class="risky" onClick={onRevoke}>{words.revokeInvite}</button>
+        </div>
+      )}
     </>
   );
 }

@@ -5,7 +5,8 @@ import { explain, words } from "../words";
 import { Dialog, Field, Problem } from "./controls";
 import { go } from "./route";
 
-const NAME_CHARACTERS = 80;
+export const NAME_CHARACTERS = 80;
+export const DESCRIPTION_CHARACTERS = 500;
 
 export function NewRoom({ chat, onClose }: { chat: Chat; onClose: () => void }) {
   const [busy, setBusy] = useState(false);
@@ -33,7 +34,7 @@ export function NewRoom({ chat, onClose }: { chat: Chat; onClose: () => void }) 
     <Dialog title={words.newRoom} onClose={onClose}>
       <form onSubmit={submit}>
         <Field label={words.roomName} name="name" maxLength={NAME_CHARACTERS} autocomplete="off" required />
-        <Field label={words.roomDescription} name="description" autocomplete="off" />
+        <Field label={words.roomDescription} name="description" maxLength={DESCRIPTION_CHARACTERS} autocomplete="off" />
         <label class="check"><input type="checkbox" name="private" defaultChecked /> {words.keepPrivate}</label>
         <Problem text={error ? explain(error) : null} />
         <div class="actions">

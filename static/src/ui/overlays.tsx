@@ -3,6 +3,7 @@ import type { Chat } from "../client/chat";
 import { Confirm } from "./confirm";
 import { FindRooms } from "./find-rooms";
 import { InviteDialog } from "./invite";
+import { MemberDialog } from "./member";
 import { MembersDialog } from "./members";
 import { NewRoom } from "./new-room";
 import { About } from "./about";
@@ -25,6 +26,8 @@ export function Overlays({ chat }: { chat: Chat }) {
       return <InviteDialog chat={chat} roomId={what.roomId} onClose={close} />;
     case "members":
       return <MembersDialog chat={chat} roomId={what.roomId} onClose={close} />;
+    case "member":
+      return <MemberDialog chat={chat} roomId={what.roomId} userId={what.userId} onClose={close} />;
     case "about":
       return <About chat={chat} roomId={what.roomId} onClose={close} />;
     case "delete-message":

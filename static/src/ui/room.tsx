@@ -6,7 +6,7 @@ import { IconButton } from "./controls";
 import { Door } from "./door";
 import { Icon } from "./icons";
 import { Log } from "./log";
-import { MemberList } from "./members";
+import { MembersPanel } from "./members";
 import { follow } from "./route";
 import { live, overlay } from "./state";
 import { TypingLine } from "./typing-line";
@@ -36,10 +36,7 @@ export function RoomPage({ chat, roomId }: { chat: Chat; roomId: string }) {
         <TypingLine chat={chat} roomId={roomId} />
         <Composer chat={chat} room={room} />
       </main>
-      <aside class="panel" aria-label={words.members}>
-        <h2>{words.members}</h2>
-        <MemberList chat={chat} room={room} />
-      </aside>
+      <MembersPanel chat={chat} room={room} />
     </>
   );
 }

@@ -46,6 +46,7 @@ export const concern = signal<Concern | null>(null);
 export type Overlay =
   | { kind: "new-room" | "find-rooms" | "settings" }
   | { kind: "invite" | "members" | "about"; roomId: string }
+  | { kind: "member"; roomId: string; userId: string }
   | { kind: "delete-message" | "seen"; message: Message };
 export const overlay = signal<Overlay | null>(null);
 

@@ -7,6 +7,7 @@ const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digi
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const long = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const date = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const MINUTE_MS = 60_000;
@@ -36,6 +37,10 @@ export function dayName(time: string): string {
 
 export function clockTime(time: string): string {
   return clock.format(new Date(time));
+}
+
+export function dateOf(time: string): string {
+  return date.format(new Date(time));
 }
 
 export function fullTime(time: string): string {

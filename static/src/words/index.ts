@@ -8,6 +8,11 @@ const chosen = navigator.languages.map((language) => language.split("-")[0] ?? "
 
 export const words: Words = all[chosen ?? "en"] ?? en;
 
+/** Keeps a name that is written from right to left from turning the sentence around it. */
+export function isolated(name: string): string {
+  return `\u2068${name}\u2069`;
+}
+
 /** What a refusal means in the reader's language. */
 export function explain(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
