@@ -17,7 +17,7 @@ try {
 }
 
 async function take() {
-  const ada = await Visitor.arrive(browser, server, "ada", { viewport: WIDE, colorScheme: "light" });
+  const ada = await Visitor.arrive(browser, server, "ada", { viewport: WIDE, colorScheme: "light", reducedMotion: "reduce" });
   const { page } = ada;
   await page.goto("/");
   await ada.register();
@@ -56,7 +56,7 @@ async function take() {
 
   await page.setViewportSize(PHONE);
   await shoot(page, "phone-dark");
-  await page.emulateMedia({ colorScheme: "light" });
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await page.setViewportSize(WIDE);
 
   await page.getByRole("button", { name: "Invite people" }).click();

@@ -47,7 +47,7 @@ function People({ name, people }: { name: string; people: Member[] }) {
       <h3>{name} <span class="count">{people.length}</span></h3>
       <ul>
         {people.map(({ userId, displayName }) => (
-          <li key={userId}>
+          <li key={userId} class="plain">
             <span class="face"><Avatar name={displayName} id={userId} /></span>
             <span class="name"><bdi>{displayName}</bdi></span>
           </li>

@@ -35,7 +35,7 @@ interface List {
 export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isReady, opensAt, onTop }: List) {
   const [asked, setRange] = useState<Range | null>(null);
   const [atEnd, setAtEnd] = useState(true);
-  const kept = useRef({ atEnd: true, isOpen: false, hadFocus: false, target: 0, row: undefined as HTMLElement | undefined, y: 0 });
+  const kept = useRef({ atEnd: true, isOpen: false, hadFocus: false, target: 0, row: undefined as HTMLElement | undefined, y: 0, top: 0 });
   const keep = kept.current;
   const range = fit(asked ?? opening(first, last, opensAt), first, last, keep.atEnd);
   const move = (to: Range) => {
@@ -52,6 +52,7 @@ export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isR
     setAtEnd(keep.atEnd);
     keep.row = topRow(list);
     keep.y = keep.row?.getBoundingClientRect().top ?? 0;
+    keep.top = list.scrollTop;
     keep.hadFocus = list.contains(document.activeElement);
     if (list.scrollTop < NEAR_PX) {
       if (range.from > first) move({ from: range.from - STEP_ROWS, to: range.to });
@@ -74,7 +75,9 @@ export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isR
     } else if (keep.atEnd) {
       list.scrollTop = list.scrollHeight;
     } else if (keep.row?.isConnected) {
-      list.scrollTop += keep.row.getBoundingClientRect().top - keep.y;
+      // What was scrolled since the last look is the reader's wish.
+      const scrolled = list.scrollTop - keep.top;
+      list.scrollTop += keep.row.getBoundingClientRect().top - keep.y + scrolled;
     }
     // The row that had it is not drawn any more.
     if (keep.hadFocus && document.activeElement === document.body) list.focus({ preventScroll: true });
