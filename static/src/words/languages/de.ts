@@ -1,10 +1,10 @@
 import type { Words } from "./en";
-import { counted } from "./plural";
+import { counted } from "../plural";
 
 const n = counted("de");
 
 /** Deutsch. */
-export const de: Words = {
+export const words: Words = {
   language: "de",
   signIn: "Anmelden",
   register: "Konto anlegen",

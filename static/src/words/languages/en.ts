@@ -1,9 +1,9 @@
-import { counted } from "./plural";
+import { counted } from "../plural";
 
 const n = counted("en");
 
-/** English. Another language is a file like this one, and a line in `index.ts`. */
-export const en = {
+/** English. Another language is a file like this one, named by its tag; its words are `Words`, so that none is forgotten. */
+export const words = {
   language: "en",
   // Signing in
   signIn: "Sign in",
@@ -144,4 +144,4 @@ function list(locale: string, names: string[]): string {
   return new Intl.ListFormat(locale).format(names);
 }
 
-export type Words = typeof en;
+export type Words = typeof words;
