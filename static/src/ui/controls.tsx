@@ -55,21 +55,26 @@ export function Problem({ text }: { text: string | null | undefined }) {
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const id = useId();
   const box = useRef<HTMLDialogElement>(null);
+  const isGone = useRef(false);
   // In step with the page: the focus must be back before what comes instead of the dialog takes it.
   useLayoutEffect(() => {
     const before = document.activeElement;
     // What a row shows only while it has the focus can take it only after the row has.
     const row = before?.closest<HTMLElement>("[tabindex]");
-    box.current?.showModal();
-    box.current?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
+    const dialog = box.current;
+    dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-autofocus], input, select")?.focus();
     return () => {
+      // Nothing outside can take the focus from an open one, and whoever took it away knows that it closes.
+      isGone.current = true;
+      dialog?.close();
       row?.focus();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   const outside = (event: MouseEvent) => event.target === box.current && onClose();
   return (
-    <dialog ref={box} aria-labelledby={id} onClose={onClose} onMouseDown={outside}>
+    <dialog ref={box} aria-labelledby={id} onClose={() => isGone.current || onClose()} onMouseDown={outside}>
       <div class="dialog">
         <header>
           <h2 id={id}>{title}</h2>
