@@ -1,17 +1,13 @@
 // The web UI for those who use no mouse, or no screen.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { Server } from "../clients/harness.mjs";
+import { accessible } from "./axe.mjs";
 import { Visitor, launch } from "./browser.mjs";
 
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-
-let server, browser, axe;
+let server, browser;
 
 before(async () => {
-  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   server = await Server.start();
   browser = await launch();
 });
@@ -20,17 +16,6 @@ after(async () => {
   await browser?.close();
   await server?.close();
 });
-
-/** Fails for whatever axe-core finds on the screen, in both themes. */
-async function accessible({ page }, screen) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
-    const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join("\n  ")}`);
-    assert.deepEqual(found, [], `${screen}, ${colorScheme}:\n${found.join("\n")}`);
-  }
-}
 
 test("axe-core finds nothing on any screen", async () => {
   const ada = await Visitor.arrive(browser, server, "ada");

@@ -4,6 +4,7 @@ import type { Chat } from "../client/chat";
 import { words } from "../words";
 import { Banner } from "./banner";
 import { Invited } from "./invited";
+import { listen } from "./keys";
 import { Overlays } from "./overlays";
 import { RoomPage } from "./room";
 import { route } from "./route";
@@ -29,6 +30,7 @@ function Shell({ chat }: { chat: Chat }) {
   useEffect(() => {
     document.title = `${unread ? `(${unread}) ` : ""}${name ? `${name} – ` : ""}chatd`;
   }, [unread, name]);
+  useEffect(() => listen(chat), [chat]);
   useEffect(() => {
     overlay.value = null;
   }, [roomId]);

@@ -93,7 +93,7 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
 
 /** The arrow keys go from message to message; Tab goes on to what can be done with one. */
 function walk(event: KeyboardEvent): void {
-  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  if (event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
   const list = event.currentTarget as HTMLElement;
   const rows = [...list.querySelectorAll<HTMLElement>(".message")];
   const at = rows.findIndex((row) => row.contains(document.activeElement));

@@ -2,12 +2,14 @@
 import type { Chat } from "../client/chat";
 import { Confirm } from "./confirm";
 import { FindRooms } from "./find-rooms";
+import { Help } from "./help";
 import { InviteDialog } from "./invite";
 import { MembersDialog } from "./members";
 import { NewRoom } from "./new-room";
 import { About } from "./about";
 import { Settings } from "./settings";
 import { overlay } from "./state";
+import { Switcher } from "./switcher";
 import { words } from "../words";
 
 export function Overlays({ chat }: { chat: Chat }) {
@@ -20,6 +22,10 @@ export function Overlays({ chat }: { chat: Chat }) {
       return <FindRooms chat={chat} onClose={close} />;
     case "settings":
       return <Settings onClose={close} />;
+    case "switcher":
+      return <Switcher chat={chat} onClose={close} />;
+    case "help":
+      return <Help onClose={close} />;
     case "invite":
       return <InviteDialog chat={chat} roomId={what.roomId} onClose={close} />;
     case "members":
