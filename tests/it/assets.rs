@@ -162,6 +162,22 @@ async fn the_official_client_is_served_ahead_of_the_engine() {
 }
 
 #[tokio::test]
+async fn the_service_worker_keeps_its_name_and_is_asked_for_again() {
+    let app = App::start().await;
+    if hashed(&app).await.is_empty() {
+        return;
+    }
+    let worker = get(&app, "/worker.js", &[]).await;
+    assert_eq!(worker.status(), 200);
+    assert_eq!(header(&worker, "cache-control"), "no-cache");
+    assert!(header(&worker, "content-type").starts_with("text/javascript"));
+    assert!(header(&worker, "etag").starts_with('"'));
+    let text = worker.text().await.unwrap();
+    assert!(text.contains("notificationclick"), "{text}");
+    assert!(!text.contains("caches"), "{text}");
+}
+
+#[tokio::test]
 async fn the_whole_ui_keeps_to_its_budget() {
     let app = App::start().await;
     let mut bytes = 0;

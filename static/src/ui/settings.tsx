@@ -1,6 +1,7 @@
 /** One's own settings. */
 import { words } from "../words";
 import { Dialog } from "./controls";
+import { Notifications } from "./notifications";
 import { THEMES, live, overlay, session, theme } from "./state";
 
 export function Settings({ onClose }: { onClose: () => void }) {
@@ -21,6 +22,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
           </label>
         ))}
       </fieldset>
+      <Notifications />
       <div class="actions">
         <button type="button" onClick={leave}>{words.signOut}</button>
       </div>

@@ -147,6 +147,17 @@ export const words = {
     walk: "From message to message",
     tools: "To what can be done with the message",
   },
+  // Notifications
+  notifications: "Notifications",
+  notifyOff: "Be told of new messages while you look at something else. chatd has to be open in a tab.",
+  notifyOn: "This browser tells you of new messages while chatd is open and you look at something else.",
+  notifyNot: {
+    refused: "The browser does not allow it. Allow notifications in its settings for this page, beside the address, then try again.",
+    insecure: "Browsers allow notifications only on pages that come by HTTPS.",
+    unsupported: "This browser has no notifications, or not in this window. On an iPhone or iPad, first add chatd to the Home Screen.",
+  },
+  turnOn: "Turn on",
+  turnOff: "Turn off",
   // The rest
   settings: "Settings",
   theme: "Colours",
