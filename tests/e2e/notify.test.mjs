@@ -181,9 +181,10 @@ test("the title and the badge count the unread messages", async () => {
   assert.equal(await page.evaluate(() => window.badges.at(-1)), 2 * BURST + 1);
   assert.equal(await page.locator("link[rel=icon]").getAttribute("href"), "/icon-unread.svg");
   await look(page, true);
-  await page.getByRole("button", { name: "To the newest" }).click();
+  await ada.log.press("End");
   await page.getByRole("link", { name: "The kitchen" }).click();
-  await page.getByRole("button", { name: "To the newest" }).click();
+  await ada.sees(ada.message("soup"));
+  await ada.log.press("End");
   await titled("The kitchen – chatd");
   assert.equal(await page.evaluate(() => window.badges.at(-1)), 0);
   assert.equal(await page.locator("link[rel=icon]").getAttribute("href"), "/icon.svg");
