@@ -15,23 +15,30 @@ interface Shortcut {
   /** Pressed together; what it is shown by, `Mod` being ⌘ on Apple's keyboards and Ctrl on others. */
   keys: string;
   name: keyof typeof words.shortcuts;
-  /** What the whole page does; the other keys belong to the part of it that has the focus. */
+  /** What the whole page does; other keys are listened for by the part of it that has the focus. */
   act?: (chat: Chat, event: KeyboardEvent) => boolean;
 }
 
-export const SHORTCUTS: readonly Shortcut[] = [
-  { keys: "Mod+K", name: "switcher", act: () => open("switcher") },
-  { keys: "Alt+Shift+ArrowDown", name: "nextUnread", act: (chat) => goUnread(chat, 1) },
-  { keys: "Alt+Shift+ArrowUp", name: "previousUnread", act: (chat) => goUnread(chat, -1) },
-  { keys: "?", name: "help", act: (_, event) => !isText(event.target) && open("help") },
-  { keys: "Escape", name: "escape", act: () => !overlay.value && write() },
-  { keys: "Enter", name: "send" },
-  { keys: "Shift+Enter", name: "line" },
-  { keys: "ArrowUp", name: "editLast" },
-  { keys: "Shift+Tab", name: "toLog" },
-  { keys: "ArrowUp / ArrowDown", name: "walk" },
-  { keys: "Tab", name: "tools" },
-];
+/** By where they are pressed. */
+export const SHORTCUTS: Readonly<Record<keyof typeof words.places, readonly Shortcut[]>> = {
+  page: [
+    { keys: "Mod+K", name: "switcher", act: () => open("switcher") },
+    { keys: "Alt+Shift+ArrowDown", name: "nextUnread", act: (chat) => goUnread(chat, 1) },
+    { keys: "Alt+Shift+ArrowUp", name: "previousUnread", act: (chat) => goUnread(chat, -1) },
+    { keys: "?", name: "help", act: (_, event) => !isText(event.target) && open("help") },
+    { keys: "Escape", name: "escape", act: () => !overlay.value && write() },
+  ],
+  composer: [
+    { keys: "Enter", name: "send" },
+    { keys: "Shift+Enter", name: "line" },
+    { keys: "ArrowUp", name: "editLast" },
+    { keys: "Shift+Tab", name: "toLog" },
+  ],
+  log: [
+    { keys: "ArrowUp / ArrowDown", name: "walk" },
+    { keys: "Tab", name: "tools" },
+  ],
+};
 
 /** What stands on the keys that are pressed together. */
 export function caps(keys: string): string[] {
@@ -42,7 +49,7 @@ export function caps(keys: string): string[] {
 export function listen(chat: Chat): () => void {
   const press = (event: KeyboardEvent) => {
     if (event.defaultPrevented || isComposing(event)) return;
-    if (SHORTCUTS.find(({ keys, act }) => act && fits(keys, event))?.act?.(chat, event)) event.preventDefault();
+    if (SHORTCUTS.page.find(({ keys }) => fits(keys, event))?.act?.(chat, event)) event.preventDefault();
   };
   addEventListener("keydown", press);
   return () => removeEventListener("keydown", press);
