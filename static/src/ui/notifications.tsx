@@ -10,7 +10,7 @@ export function Notifications() {
   const isOn = notifies.value;
   const turn = async () => (isOn ? turnOff() : setProblem(await turnOn()));
   return (
-    <section class="setting" aria-labelledby="notifications">
+    <section class="notify" aria-labelledby="notifications">
       <h3 id="notifications">{words.notifications}</h3>
       <p class="hint">{hindrance ? words.notifyNot[hindrance] : isOn ? words.notifyOn : words.notifyOff}</p>
       <Problem text={problem && !isOn ? words.notifyNot[problem] : null} />

@@ -72,7 +72,7 @@ export function Switcher({ chat, onClose }: { chat: Chat; onClose: () => void })
         onInput={(event) => type(event.currentTarget.value)}
         onKeyDown={press}
       />
-      <ul ref={list} id={id} class="options" role="listbox" aria-label={words.rooms}>
+      <ul ref={list} id={id} class="switcher" role="listbox" aria-label={words.rooms}>
         {rooms.map((room, index) => (
           <li key={room.id} {...option(index)}>
             <Icon name={room.isPrivate ? "lock" : "hash"} />
