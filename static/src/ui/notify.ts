@@ -20,7 +20,7 @@ const BODY_CHARACTERS = 200;
 /** Why there can be no notifications; undefined if there can. */
 export const hindrance = !isSecureContext
   ? "insecure"
-  : "Notification" in window && "serviceWorker" in navigator
+  : "Notification" in window && "serviceWorker" in navigator && "locks" in navigator
     ? undefined
     : "unsupported";
 

@@ -144,7 +144,7 @@ export const words: Words = {
     tools: "Zu den Knöpfen der Nachricht",
   },
   notifications: "Benachrichtigungen",
-  notifyOff: "Erfahre von neuen Nachrichten, während du etwas anderes ansiehst. chatd muss in einem Tab offen sein.",
+  notifyOff: "Erfahre von neuen Nachrichten, während du etwas anderes ansiehst. chatd muss dafür offen bleiben.",
   notifyOn: "Dieser Browser meldet dir neue Nachrichten, solange chatd offen ist und du etwas anderes ansiehst.",
   notifyNot: {
     refused: "Der Browser erlaubt es nicht. Erlaube Benachrichtigungen in seinen Einstellungen für diese Seite, neben der Adresse, und versuche es noch einmal.",

@@ -150,7 +150,7 @@ export const words = {
   },
   // Notifications
   notifications: "Notifications",
-  notifyOff: "Be told of new messages while you look at something else. chatd has to be open in a tab.",
+  notifyOff: "Be told of new messages while you look at something else. chatd has to stay open for it.",
   notifyOn: "This browser tells you of new messages while chatd is open and you look at something else.",
   notifyNot: {
     refused: "The browser does not allow it. Allow notifications in its settings for this page, beside the address, then try again.",
