@@ -8,9 +8,11 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// What of `static/` the build reads, and cargo watches.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     ".npmrc",
     "build.mjs",
+    "icon-maskable.svg",
+    "icon-unread.svg",
     "icon.svg",
     "index.html",
     "manifest.webmanifest",

@@ -31,6 +31,18 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
+// The service worker keeps its name: browsers ask under it whether there is a newer one.
+await build({
+  absWorkingDir: here,
+  entryPoints: ["src/worker.ts"],
+  outdir: out,
+  bundle: true,
+  minify: !dev,
+  format: "iife",
+  target: "es2022",
+  charset: "utf8",
+  logLevel: "warning",
+});
 const made = Object.keys(metafile.outputs).map((path) => basename(path));
 const named = (end) => {
   const name = made.find((file) => file.endsWith(end));
@@ -41,7 +53,7 @@ const named = (end) => {
 const template = await readFile(join(here, "index.html"), "utf8");
 const index = template.replaceAll("{{script}}", named(".js")).replaceAll("{{style}}", named(".css"));
 await writeFile(join(out, "index.html"), index);
-for (const file of ["icon.svg", "manifest.webmanifest"]) await copyFile(join(here, file), join(out, file));
+for (const file of ["icon.svg", "icon-maskable.svg", "icon-unread.svg", "manifest.webmanifest"]) await copyFile(join(here, file), join(out, file));
 
 // The official client, as its authors built it, for pages that load it from the server they talk to.
 const client = dirname(createRequire(import.meta.url).resolve("socket.io-client/package.json"));

@@ -162,6 +162,22 @@ async fn the_official_client_is_served_ahead_of_the_engine() {
 }
 
 #[tokio::test]
+async fn the_service_worker_keeps_its_name_and_is_asked_for_again() {
+    let app = App::start().await;
+    if hashed(&app).await.is_empty() {
+        return;
+    }
+    let worker = get(&app, "/worker.js", &[]).await;
+    assert_eq!(worker.status(), 200);
+    assert_eq!(header(&worker, "cache-control"), "no-cache");
+    assert!(header(&worker, "content-type").starts_with("text/javascript"));
+    assert!(header(&worker, "etag").starts_with('"'));
+    let text = worker.text().await.unwrap();
+    assert!(text.contains("notificationclick"), "{text}");
+    assert!(!text.contains("caches"), "{text}");
+}
+
+#[tokio::test]
 async fn the_whole_ui_keeps_to_its_budget() {
     let app = App::start().await;
     let mut bytes = 0;
@@ -176,9 +192,12 @@ async fn the_whole_ui_keeps_to_its_budget() {
 fn components_are_short_and_make_no_elements_of_text() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/src");
     let mut seen = 0;
-    for folder in ["client", "ui", "words"] {
+    for folder in ["client", "ui", "words", "words/languages"] {
         for entry in source.join(folder).read_dir().unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             let lines = text.lines().count();
             let is_component = path.extension().is_some_and(|end| end == "tsx");
@@ -194,4 +213,21 @@ fn components_are_short_and_make_no_elements_of_text() {
         }
     }
     assert!(seen > 20, "only {seen} files were found");
+}
+
+/// The bundler takes whatever is in the folder, so it is this type alone by which the compiler
+/// sees that a language has all the words.
+#[test]
+fn each_language_is_checked_for_completeness() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/src/words/languages");
+    let mut seen = 0;
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_checked = text.contains("export const words: Words = {");
+        let is_english = path.file_name().is_some_and(|name| name == "en.ts");
+        assert!(is_checked || is_english, "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 2, "only {seen} languages were found");
 }

@@ -4,12 +4,15 @@ import type { Chat } from "../client/chat";
 import { words } from "../words";
 import { Banner } from "./banner";
 import { Invited } from "./invited";
+import { listen } from "./keys";
+import { announce } from "./notify";
 import { Overlays } from "./overlays";
 import { RoomPage } from "./room";
 import { route } from "./route";
 import { Sidebar } from "./sidebar";
 import { SignIn } from "./sign-in";
 import { chat, live, overlay } from "./state";
+import { useUnread } from "./unread";
 
 export function App() {
   const me = chat.value;
@@ -23,12 +26,12 @@ function Shell({ chat }: { chat: Chat }) {
   const here = route.value;
   const rooms = live(chat.rooms.list);
   const roomId = here.page === "room" ? here.roomId : undefined;
-  const unread = rooms?.reduce((sum, room) => sum + (room.unread > 0 ? 1 : 0), 0) ?? 0;
+  const unread = rooms?.reduce((sum, room) => sum + room.unread, 0) ?? 0;
   const name = rooms?.find((room) => room.id === roomId)?.name;
 
-  useEffect(() => {
-    document.title = `${unread ? `(${unread}) ` : ""}${name ? `${name} – ` : ""}chatd`;
-  }, [unread, name]);
+  useUnread(unread, name);
+  useEffect(() => listen(chat), [chat]);
+  useEffect(() => announce(chat), [chat]);
   useEffect(() => {
     overlay.value = null;
   }, [roomId]);

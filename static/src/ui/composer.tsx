@@ -5,11 +5,10 @@ import type { RoomSummary } from "../client/types";
 import { explain, words } from "../words";
 import { IconButton, Problem } from "./controls";
 import { Icon } from "./icons";
+import { isComposing } from "./keys";
 import { concern } from "./state";
 
 const CONTENT_CHARACTERS = 4_000;
-/** What browsers that tell of a composition too late say instead of the key. */
-const COMPOSING = 229;
 const hasKeyboard = matchMedia("(hover: hover)");
 
 export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
@@ -77,11 +76,11 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
     if (mine) concern.value = { kind: "edit", message: mine };
   };
   const press = (event: KeyboardEvent) => {
-    if (event.isComposing || event.keyCode === COMPOSING) return;
+    if (isComposing(event)) return;
     const sends = event.key === "Enter" && !event.shiftKey && (hasKeyboard.matches || event.ctrlKey);
     if (sends) void send();
     else if (event.key === "Escape" && about) done();
-    else if (event.key === "ArrowUp" && !text && !about) editLast();
+    else if (event.key === "ArrowUp" && !event.altKey && !text && !about) editLast();
     else return;
     event.preventDefault();
   };

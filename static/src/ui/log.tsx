@@ -85,6 +85,7 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
     if (wanted) void showFirst(({ id }) => id === wanted);
   };
   const walk = (event: KeyboardEvent) => {
+    if (event.altKey) return;
     if (event.key === "End") toEnd();
     else if (event.key === "ArrowUp" || event.key === "ArrowDown") return step(event);
     else return;

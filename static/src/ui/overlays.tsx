@@ -2,6 +2,7 @@
 import type { Chat } from "../client/chat";
 import { Confirm } from "./confirm";
 import { FindRooms } from "./find-rooms";
+import { Help } from "./help";
 import { InviteDialog } from "./invite";
 import { MemberDialog } from "./member";
 import { MembersDialog } from "./members";
@@ -10,6 +11,7 @@ import { About } from "./about";
 import { SeenDialog } from "./seen";
 import { Settings } from "./settings";
 import { overlay } from "./state";
+import { Switcher } from "./switcher";
 import { words } from "../words";
 
 export function Overlays({ chat }: { chat: Chat }) {
@@ -22,6 +24,10 @@ export function Overlays({ chat }: { chat: Chat }) {
       return <FindRooms chat={chat} onClose={close} />;
     case "settings":
       return <Settings onClose={close} />;
+    case "switcher":
+      return <Switcher chat={chat} onClose={close} />;
+    case "help":
+      return <Help onClose={close} />;
     case "invite":
       return <InviteDialog chat={chat} roomId={what.roomId} onClose={close} />;
     case "members":

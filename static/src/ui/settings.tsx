@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { words } from "../words";
 import { Colours } from "./colours";
 import { Dialog } from "./controls";
+import { Notifications } from "./notifications";
 import { Password } from "./password";
 import { Profile } from "./profile";
 import { Sessions } from "./sessions";
@@ -13,6 +14,7 @@ const SECTIONS: [title: string, content: FunctionComponent][] = [
   [words.profile, Profile],
   [words.password, Password],
   [words.sessions, Sessions],
+  [words.notifications, Notifications],
   [words.theme, Colours],
 ];
 

@@ -33,12 +33,15 @@ export function Sidebar({ chat }: { chat: Chat }) {
         {rooms?.map((room) => <RoomLink key={room.id} room={room} isOpen={room.id === open} />)}
       </ul>
       {me && (
-        <button type="button" class="account" onClick={() => (overlay.value = { kind: "settings" })}>
-          <span class="unseen">{words.settings}: </span>
-          <Avatar name={me.displayName} id={me.id} />
-          <span class="name" dir="auto">{me.displayName}</span>
-          <Icon name="gear" />
-        </button>
+        <footer>
+          <button type="button" class="account" onClick={() => (overlay.value = { kind: "settings" })}>
+            <span class="unseen">{words.settings}: </span>
+            <Avatar name={me.displayName} id={me.id} />
+            <span class="name" dir="auto">{me.displayName}</span>
+            <Icon name="gear" />
+          </button>
+          <IconButton icon="keyboard" name={words.keyboard} class="only-keys" onClick={() => (overlay.value = { kind: "help" })} />
+        </footer>
       )}
     </nav>
   );

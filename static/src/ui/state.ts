@@ -44,7 +44,7 @@ export const concern = signal<Concern | null>(null);
 
 /** What is open above the page. */
 export type Overlay =
-  | { kind: "new-room" | "find-rooms" | "settings" }
+  | { kind: "new-room" | "find-rooms" | "settings" | "switcher" | "help" }
   | { kind: "invite" | "members" | "about"; roomId: string }
   | { kind: "member"; roomId: string; userId: string }
   | { kind: "delete-message" | "seen"; message: Message };

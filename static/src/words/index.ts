@@ -1,12 +1,24 @@
 /** The words of the first of the browser's languages that there is, else English. */
-import { de } from "./de";
-import { en, type Words } from "./en";
+import { type Words, words as english } from "./languages/en";
 
-const all: Record<string, Words> = { en, de };
+/** A language is a file: the bundler finds all that are there, and puts them into the one bundle. */
+async function load(name: string): Promise<Words | undefined> {
+  try {
+    return (await import(`./languages/${name}.ts`)).words;
+  } catch {
+    return undefined;
+  }
+}
 
-const chosen = navigator.languages.map((language) => language.split("-")[0] ?? "").find((language) => language in all);
+async function choose(): Promise<Words> {
+  for (const tag of navigator.languages) {
+    const found = (await load(tag)) ?? (await load(tag.split("-")[0] ?? ""));
+    if (found) return found;
+  }
+  return english;
+}
 
-export const words: Words = all[chosen ?? "en"] ?? en;
+export const words = await choose();
 
 /** Keeps a name that is written from right to left from turning the sentence around it. */
 export function isolated(name: string): string {

@@ -1,10 +1,10 @@
 import type { Words } from "./en";
-import { counted } from "./plural";
+import { counted } from "../plural";
 
 const n = counted("de");
 
 /** Deutsch. */
-export const de: Words = {
+export const words: Words = {
   language: "de",
   signIn: "Anmelden",
   register: "Konto anlegen",
@@ -164,6 +164,34 @@ export const de: Words = {
   disconnected: "Keine Verbindung. Was du schreibst, wird später gesendet.",
   nextTry: (seconds) => n(seconds, "Nächster Versuch in # Sekunde", "Nächster Versuch in # Sekunden"),
   tryNow: "Jetzt versuchen",
+  keyboard: "Tastatur",
+  goTo: "Zu einem Raum",
+  roomsFound: (count) => n(count, "# Raum", "# Räume"),
+  keys: { Mod: "Strg", Shift: "Umschalt", Enter: "Eingabe", Escape: "Esc", ArrowUp: "↑", ArrowDown: "↓" },
+  places: { page: "Überall", composer: "Wo du schreibst", log: "In den Nachrichten" },
+  shortcuts: {
+    switcher: "Zu einem Raum gehen",
+    nextUnread: "Nächster ungelesener Raum",
+    previousUnread: "Voriger ungelesener Raum",
+    help: "Diese Hilfe zeigen",
+    escape: "Schließen oder zurück zum Schreiben",
+    send: "Nachricht senden",
+    line: "Neue Zeile beginnen",
+    editLast: "Letzte Nachricht bearbeiten, im leeren Feld",
+    toLog: "Zu den Nachrichten",
+    walk: "Von Nachricht zu Nachricht",
+    tools: "Zu den Knöpfen der Nachricht",
+  },
+  notifications: "Benachrichtigungen",
+  notifyOff: "Erfahre von neuen Nachrichten, während du etwas anderes ansiehst. chatd muss dafür offen bleiben.",
+  notifyOn: "Dieser Browser meldet dir neue Nachrichten, solange chatd offen ist und du etwas anderes ansiehst.",
+  notifyNot: {
+    refused: "Der Browser erlaubt es nicht. Erlaube Benachrichtigungen in seinen Einstellungen für diese Seite, neben der Adresse, und versuche es noch einmal.",
+    insecure: "Browser erlauben Benachrichtigungen nur auf Seiten, die über HTTPS kommen.",
+    unsupported: "Dieser Browser hat keine Benachrichtigungen, oder nicht in diesem Fenster. Auf einem iPhone oder iPad muss chatd erst zum Home-Bildschirm.",
+  },
+  turnOn: "Einschalten",
+  turnOff: "Ausschalten",
   settings: "Einstellungen",
   profile: "Profil",
   displayName: "Anzeigename",

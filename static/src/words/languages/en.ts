@@ -1,9 +1,9 @@
-import { counted } from "./plural";
+import { counted } from "../plural";
 
 const n = counted("en");
 
-/** English. Another language is a file like this one, and a line in `index.ts`. */
-export const en = {
+/** English. Another language is a file like this one, named by its tag; its words are `Words`, so that none is forgotten. */
+export const words = {
   language: "en",
   // Signing in
   signIn: "Sign in",
@@ -167,6 +167,36 @@ export const en = {
   disconnected: "Not connected. What you write is sent later.",
   nextTry: (seconds: number) => n(seconds, "Next try in # second", "Next try in # seconds"),
   tryNow: "Try now",
+  // Keys
+  keyboard: "Keyboard",
+  goTo: "Go to a room",
+  roomsFound: (count: number) => n(count, "# room", "# rooms"),
+  keys: { Mod: "Ctrl", Escape: "Esc", ArrowUp: "↑", ArrowDown: "↓" } as Record<string, string>,
+  places: { page: "Everywhere", composer: "Where you write", log: "In the messages" },
+  shortcuts: {
+    switcher: "Go to a room",
+    nextUnread: "Next unread room",
+    previousUnread: "Previous unread room",
+    help: "Show this help",
+    escape: "Close, or go back to writing",
+    send: "Send the message",
+    line: "Begin a new line",
+    editLast: "Edit your last message, in an empty box",
+    toLog: "To the messages",
+    walk: "From message to message",
+    tools: "To the message's buttons",
+  },
+  // Notifications
+  notifications: "Notifications",
+  notifyOff: "Be told of new messages while you look at something else. chatd has to stay open for it.",
+  notifyOn: "This browser tells you of new messages while chatd is open and you look at something else.",
+  notifyNot: {
+    refused: "The browser does not allow it. Allow notifications in its settings for this page, beside the address, then try again.",
+    insecure: "Browsers allow notifications only on pages that come by HTTPS.",
+    unsupported: "This browser has no notifications, or not in this window. On an iPhone or iPad, first add chatd to the Home Screen.",
+  },
+  turnOn: "Turn on",
+  turnOff: "Turn off",
   // The rest
   settings: "Settings",
   profile: "Profile",
@@ -201,4 +231,4 @@ function list(locale: string, names: string[]): string {
   return new Intl.ListFormat(locale).format(names);
 }
 
-export type Words = typeof en;
+export type Words = typeof words;
