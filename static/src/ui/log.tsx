@@ -104,7 +104,7 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
           <>
             <p class="hint beginning">{hasBefore || range.from > firstSeq ? words.loading : words.beginning}</p>
             <Rows chat={chat} room={room} messages={shown} drafts={range.to < lastSeq ? [] : drafts} line={line} byId={byId} />
-            {last && range.to > lastSeq && <SeenLine chat={chat} message={last} />}
+            <p class="seen">{last && range.to > lastSeq && drafts.length === 0 && <SeenLine chat={chat} message={last} />}</p>
           </>
         )}
       </div>

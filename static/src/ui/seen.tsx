@@ -17,16 +17,14 @@ function readers(chat: Chat, { roomId, userId, seq }: Message): { seen: Member[]
 
 export function SeenLine({ chat, message }: { chat: Chat; message: Message }) {
   const { seen } = readers(chat, message);
-  if (seen.length === 0) return <p class="seen" />;
+  if (seen.length === 0) return null;
   // Where one name would be left out, there is place for it.
   const named = seen.length === NAMED + 1 ? seen : seen.slice(0, NAMED);
   const names = named.map(({ displayName }) => displayName);
   return (
-    <p class="seen">
-      <button type="button" onClick={() => (overlay.value = { kind: "seen", message })}>
-        <bdi>{words.seenBy(names, seen.length - names.length)}</bdi>
-      </button>
-    </p>
+    <button type="button" onClick={() => (overlay.value = { kind: "seen", message })}>
+      <bdi>{words.seenBy(names, seen.length - names.length)}</bdi>
+    </button>
   );
 }
 
