@@ -36,6 +36,7 @@ export const SHORTCUTS: Readonly<Record<keyof typeof words.places, readonly Shor
   ],
   log: [
     { keys: "ArrowUp / ArrowDown", name: "walk" },
+    { keys: "End", name: "newest" },
     { keys: "Tab", name: "tools" },
   ],
 };

@@ -167,7 +167,7 @@ export const words: Words = {
   keyboard: "Tastatur",
   goTo: "Zu einem Raum",
   roomsFound: (count) => n(count, "# Raum", "# Räume"),
-  keys: { Mod: "Strg", Shift: "Umschalt", Enter: "Eingabe", Escape: "Esc", ArrowUp: "↑", ArrowDown: "↓" },
+  keys: { Mod: "Strg", Shift: "Umschalt", Enter: "Eingabe", Escape: "Esc", End: "Ende", ArrowUp: "↑", ArrowDown: "↓" },
   places: { page: "Überall", composer: "Wo du schreibst", log: "In den Nachrichten" },
   shortcuts: {
     switcher: "Zu einem Raum gehen",
@@ -180,6 +180,7 @@ export const words: Words = {
     editLast: "Letzte Nachricht bearbeiten, im leeren Feld",
     toLog: "Zu den Nachrichten",
     walk: "Von Nachricht zu Nachricht",
+    newest: "Zur neuesten Nachricht",
     tools: "Zu den Knöpfen der Nachricht",
   },
   notifications: "Benachrichtigungen",

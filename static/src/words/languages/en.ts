@@ -184,6 +184,7 @@ export const words = {
     editLast: "Edit your last message, in an empty box",
     toLog: "To the messages",
     walk: "From message to message",
+    newest: "To the newest message",
     tools: "To the message's buttons",
   },
   // Notifications
