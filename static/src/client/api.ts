@@ -2,6 +2,8 @@
 import type { Ban, ErrorBody, History, Invite, InvitedTo, Joined, Me, Member, Message, OwnSession, Role, Room, RoomSummary, SignedIn } from "./types";
 
 const REQUEST_MS = 20_000;
+/** After a refusal that may pass, unless it says for how long. */
+const PATIENCE_MS = 5_000;
 /** The most rows that the server gives at once. */
 export const PAGE = 200;
 
@@ -17,6 +19,22 @@ export class ApiError extends Error {
     this.details = error.details ?? {};
     this.status = status;
   }
+}
+
+/** Whether there was no answer. */
+export function isLost(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "network";
+}
+
+/** Whether the server asks to be asked again later. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === "rate_limited" || error.code === "overloaded");
+}
+
+/** Waits for as long as a refusal asks for. */
+export function patience(error: unknown): Promise<void> {
+  const asked = error instanceof ApiError ? error.details.retryAfterMs : undefined;
+  return new Promise((done) => setTimeout(done, asked ?? PATIENCE_MS));
 }
 
 export interface NewAccount {

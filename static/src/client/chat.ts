@@ -1,5 +1,5 @@
 /** All of a signed-in person's chat: the connection, and what it keeps up to date. */
-import { Api, ApiError } from "./api";
+import { Api, ApiError, patience } from "./api";
 import { Members } from "./members";
 import { Observable } from "./observable";
 import { Outbox } from "./outbox";
@@ -39,7 +39,7 @@ export class Chat {
     this.userId = userId;
     this.connection = new Connection(base, token);
     this.connection.isEnded = isEnded;
-    this.rooms = new Rooms(api);
+    this.rooms = new Rooms(api, userId);
     this.outbox = new Outbox(this.connection, userId);
     this.typing = new Typing(this.connection);
     this.outbox.onSent = (message) => {
@@ -65,6 +65,7 @@ export class Chat {
     clearTimeout(this.#readTimer);
     clearTimeout(this.#receiveTimer);
     this.connection.close();
+    this.outbox.close();
     this.typing.forget();
   }
 
@@ -72,7 +73,7 @@ export class Chat {
   timeline(roomId: string): Timeline {
     return kept(this.#timelines, roomId, () => {
       const timeline = new Timeline(this.api, roomId);
-      void timeline.load();
+      void timeline.load(this.rooms.get(roomId)?.unread);
       return timeline;
     });
   }
@@ -121,14 +122,19 @@ export class Chat {
 
   /** Loads what is shown, after a connection is there; also to be called after `trouble`. */
   async #online(): Promise<void> {
+    const { id } = this.connection.events;
     try {
       await this.rooms.load();
       this.trouble.set(null);
     } catch (error) {
-      this.trouble.set(error instanceof ApiError ? error : null);
-      if (this.connection.events.connected) setTimeout(() => void this.#online(), JOIN_RETRY_MS);
+      if (!(error instanceof ApiError)) throw error;
+      this.trouble.set(error);
+      await patience(error);
+      // Unless there is another connection by now, which begins anew.
+      if (id && this.connection.events.id === id) void this.#online();
       return;
     }
+    this.outbox.flush();
     const waiting = (this.rooms.list.value ?? []).map((room) => room.id);
     // The rooms that are on the screen come first.
     waiting.sort((one, other) => Number(this.#timelines.has(one)) - Number(this.#timelines.has(other)));
@@ -136,8 +142,7 @@ export class Chat {
       for (let roomId = waiting.pop(); roomId; roomId = waiting.pop()) await this.#join(roomId);
     };
     await Promise.all(Array.from({ length: JOINS_AT_ONCE }, join));
-    this.outbox.flush();
-    for (const members of this.#members.values()) void members.load();
+    for (const members of this.#members.values()) await members.load();
   }
 
   /** Has the room's events sent from now on, and what was missed before. */

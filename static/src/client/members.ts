@@ -1,7 +1,12 @@
 /** The members of one room, with their roles, presence and receipts. */
-import type { Api } from "./api";
+import { type Api, isBusy, isLost, patience } from "./api";
 import { Observable } from "./observable";
 import type { Member } from "./types";
+
+/** Between two loads of the list for its changes. */
+const RELOAD_MS = 1_000;
+/** In big rooms the server does not tell who comes and goes, so that what is older is loaded anew when it is shown. */
+const STALE_MS = 60_000;
 
 type Change = (members: readonly Member[]) => readonly Member[];
 
@@ -12,6 +17,7 @@ export class Members {
   readonly #roomId: string;
   #loading = false;
   #again = false;
+  #loadedAt = 0;
   /** What was told while the list was on its way: the list may be older. */
   #told: Change[] = [];
 
@@ -20,19 +26,31 @@ export class Members {
     this.#roomId = roomId;
   }
 
-  /** Loads the list. Asked for once more while it comes, it is loaded once more after that. */
+  /** To be called when the list is shown. */
+  renew(): void {
+    if (!this.#loading && Date.now() - this.#loadedAt > STALE_MS) void this.load();
+  }
+
+  /** Loads the list, and tries until it is there. Asked for once more meanwhile, it is loaded once more after that. */
   async load(): Promise<void> {
-    this.#again = this.#loading;
+    this.#again = true;
     if (this.#loading) return;
     this.#loading = true;
-    this.#told = [];
-    const members = await this.#api.members(this.#roomId).catch(() => undefined);
-    this.#loading = false;
-    if (members) {
-      members.sort(byName);
-      this.list.set(this.#told.reduce((list: readonly Member[], change) => change(list), members));
+    while (this.#again) {
+      this.#again = false;
+      this.#told = [];
+      try {
+        const members = (await this.#api.members(this.#roomId)).sort(byName);
+        this.#loadedAt = Date.now();
+        this.list.set(this.#told.reduce((list: readonly Member[], change) => change(list), members));
+        if (this.#again) await new Promise((done) => setTimeout(done, RELOAD_MS));
+      } catch (error) {
+        if (!isBusy(error) && !isLost(error)) break;
+        this.#again = true;
+        await patience(error);
+      }
     }
-    if (this.#again) await this.load();
+    this.#loading = false;
   }
 
   change(userId: string, change: Partial<Member>): void {

@@ -2,15 +2,12 @@
  * What was written and is not acknowledged yet. In each room one message after the other is sent, so that they keep
  * their order; each has a `clientId`, so that sending it again never makes a second one.
  */
-import { ApiError } from "./api";
+import { ApiError, isBusy, isLost } from "./api";
 import { Observable } from "./observable";
 import type { Connection } from "./socket";
 import type { Message } from "./types";
 
-const KEY = "chatd.outbox";
 const RETRY_MS = 1_500;
-/** Codes after which the same message may be taken later. */
-const PASSING = new Set(["network", "rate_limited", "overloaded", "storage_full", "internal"]);
 
 export interface Draft {
   clientId: string;
@@ -20,6 +17,8 @@ export interface Draft {
   content: string;
   replyTo?: string;
   createdAt: string;
+  /** It goes out after those with a lower one. */
+  place: number;
   /** Why it was refused; such a message waits for a person. */
   failed?: { code: string; message: string };
 }
@@ -31,14 +30,26 @@ export class Outbox {
   onSent: (message: Message) => void = () => {};
   readonly #connection: Connection;
   readonly #userId: string;
+  /** Each message is kept under a key of its own, which tabs can write without regard to each other. */
+  readonly #prefix: string;
   readonly #sending = new Set<string>();
 
   constructor(connection: Connection, userId: string) {
     this.#connection = connection;
     this.#userId = userId;
-    this.drafts = new Observable<readonly Draft[]>(restore(userId));
-    this.drafts.watch((drafts) => sessionStorage.setItem(KEY, JSON.stringify(drafts)));
+    this.#prefix = `chatd.outbox.${userId}.`;
+    this.drafts = new Observable<readonly Draft[]>(restore(this.#prefix));
+    addEventListener("storage", this.#follow);
   }
+
+  close(): void {
+    removeEventListener("storage", this.#follow);
+  }
+
+  /** What another tab has sent or discarded waits no longer. */
+  #follow = ({ key, newValue }: StorageEvent): void => {
+    if (key?.startsWith(this.#prefix) && newValue === null) this.#forget(key.slice(this.#prefix.length));
+  };
 
   add(roomId: string, content: string, replyTo?: string): void {
     const draft: Draft = {
@@ -47,9 +58,10 @@ export class Outbox {
       roomId,
       content,
       createdAt: new Date().toISOString(),
+      place: this.#lastPlace(),
       ...(replyTo && { replyTo }),
     };
-    this.drafts.set([...this.drafts.value, draft]);
+    this.#keep(draft);
     void this.#send(roomId);
   }
 
@@ -58,12 +70,32 @@ export class Outbox {
     const draft = this.drafts.value.find((one) => one.clientId === clientId);
     if (!draft) return;
     const { failed: _, ...again } = draft;
-    this.drafts.set([...this.drafts.value.filter((one) => one !== draft), again]);
+    this.#keep({ ...again, place: this.#lastPlace() });
     void this.#send(draft.roomId);
   }
 
   discard(clientId: string): void {
-    this.drafts.set(this.drafts.value.filter((draft) => draft.clientId !== clientId));
+    localStorage.removeItem(this.#prefix + clientId);
+    this.#forget(clientId);
+  }
+
+  #forget(clientId: string): void {
+    const others = this.drafts.value.filter((draft) => draft.clientId !== clientId);
+    if (others.length < this.drafts.value.length) this.drafts.set(others);
+  }
+
+  #keep(draft: Draft): void {
+    try {
+      localStorage.setItem(this.#prefix + draft.clientId, JSON.stringify(draft));
+    } catch {
+      // The browser keeps no more; the page still does.
+    }
+    const others = this.drafts.value.filter(({ clientId }) => clientId !== draft.clientId);
+    this.drafts.set([...others, draft].sort(byPlace));
+  }
+
+  #lastPlace(): number {
+    return Math.max(Date.now(), (this.drafts.value.at(-1)?.place ?? 0) + 1);
   }
 
   /** The message has come back from the server, by whichever way. */
@@ -93,7 +125,8 @@ export class Outbox {
   }
 
   /** Gives the time to wait before the room's next try, in milliseconds. */
-  async #try({ roomId, content, clientId, replyTo }: Draft): Promise<number> {
+  async #try(draft: Draft): Promise<number> {
+    const { roomId, content, clientId, replyTo } = draft;
     try {
       const data = { roomId, content, clientId, ...(replyTo && { replyTo }) };
       const { message } = await this.#connection.ask<{ message: Message }>("send_message", data);
@@ -101,19 +134,25 @@ export class Outbox {
       this.discard(clientId);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (PASSING.has(error.code)) return error.details.retryAfterMs ?? RETRY_MS;
-      const failed = { code: error.code, message: error.message };
-      this.drafts.set(this.drafts.value.map((one) => (one.clientId === clientId ? { ...one, failed } : one)));
+      if (isBusy(error) || isLost(error)) return error.details.retryAfterMs ?? RETRY_MS;
+      this.#keep({ ...draft, failed: { code: error.code, message: error.message } });
     }
     return 0;
   }
 }
 
-function restore(userId: string): Draft[] {
-  try {
-    const kept: Draft[] = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    return kept.filter((draft) => draft.userId === userId);
-  } catch {
-    return [];
+function restore(prefix: string): Draft[] {
+  const kept: Draft[] = [];
+  for (const [key, value] of Object.entries(localStorage)) {
+    try {
+      if (key.startsWith(prefix)) kept.push(JSON.parse(value));
+    } catch {
+      // Something else wrote it.
+    }
   }
+  return kept.sort(byPlace);
+}
+
+function byPlace(one: Draft, other: Draft): number {
+  return one.place - other.place;
 }

@@ -1,5 +1,6 @@
 /** One's own rooms: what is newest in each, and what is unread. */
 import type { Api } from "./api";
+import { isLater } from "./message";
 import { Observable } from "./observable";
 import type { Message, Room, RoomSummary } from "./types";
 
@@ -13,18 +14,28 @@ export class Rooms {
   /** Of these there is nothing to be seen any more: they were deleted, or are private and one is out of them. */
   readonly gone = new Set<string>();
   readonly #api: Api;
+  readonly #userId: string;
+  /** For each list that is on its way, the rooms that went meanwhile. */
+  readonly #loads = new Set<Set<string>>();
 
-  constructor(api: Api) {
+  constructor(api: Api, userId: string) {
     this.#api = api;
+    this.#userId = userId;
   }
 
   async load(): Promise<void> {
+    const isFirst = !this.list.value;
     const before = new Set(this.list.value?.map(({ id }) => id));
-    const rooms = await this.#api.myRooms();
+    const gone = new Set<string>();
+    this.#loads.add(gone);
+    const answer = await this.#api.myRooms().finally(() => this.#loads.delete(gone));
+    const rooms = answer.filter(({ id }) => !gone.has(id));
     const loaded = new Set(rooms.map(({ id }) => id));
+    const known = new Set(this.list.value?.map(({ id }) => id));
     const joinedMeanwhile = (this.list.value ?? []).filter(({ id }) => !before.has(id) && !loaded.has(id));
     this.#set([...rooms.map((room) => newer(room, this.get(room.id))), ...joinedMeanwhile]);
     for (const id of before) if (!this.get(id)) this.onRemoved(id);
+    if (!isFirst) for (const id of loaded) if (!known.has(id)) this.onAdded(id);
   }
 
   get(roomId: string): RoomSummary | undefined {
@@ -33,6 +44,7 @@ export class Rooms {
 
   /** Takes a room that one has become a member of, or what has changed about one. */
   put(room: Room): void {
+    for (const gone of this.#loads) gone.delete(room.id);
     this.gone.delete(room.id);
     const known = this.get(room.id);
     if (known) return this.#change(room.id, room);
@@ -59,6 +71,8 @@ export class Rooms {
   accept(messages: readonly Message[]): void {
     const newest = new Map<string, Message>();
     for (const message of messages) {
+      // Whoever has read everything and writes has read that as well, on whichever device.
+      if (message.userId === this.#userId && this.get(message.roomId)?.readSeq === message.seq - 1) this.read(message.roomId, message.seq);
       if (message.seq >= (newest.get(message.roomId)?.seq ?? 0)) newest.set(message.roomId, message);
     }
     const rooms = this.list.value?.map((room) => {
@@ -111,9 +125,14 @@ export class Rooms {
 /** A room as it was loaded, unless events that came meanwhile know more. */
 function newer(room: RoomSummary, known: RoomSummary | undefined): RoomSummary {
   if (!known) return room;
-  const lastMessage = (known.lastMessage?.seq ?? 0) > (room.lastMessage?.seq ?? 0) ? known.lastMessage : room.lastMessage;
+  const lastMessage = isNewer(known.lastMessage, room.lastMessage) ? known.lastMessage : room.lastMessage;
   const [lastSeq, readSeq] = [Math.max(known.lastSeq, room.lastSeq), Math.max(known.readSeq, room.readSeq)];
   return { ...room, lastMessage, lastSeq, readSeq };
+}
+
+function isNewer(one: Message | null, other: Message | null): boolean {
+  if (!one || !other || one.seq !== other.seq) return (one?.seq ?? 0) > (other?.seq ?? 0);
+  return isLater(one, other);
 }
 
 function activity(room: RoomSummary): string {

@@ -4,6 +4,7 @@ import { Observable } from "./observable";
 import type { Me, SignedIn } from "./types";
 
 const KEY = "chatd.session";
+/** The least time before a token is renewed: a clock that is wrong must not make it too often. */
 const RETRY_MS = 60_000;
 /** Timers take no longer waits than a signed 32-bit number of milliseconds. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -103,7 +104,7 @@ export class Session {
   }
 
   #wake(ms: number): void {
-    const wait = Math.min(Math.max(ms, 0), LONGEST_TIMER_MS);
+    const wait = Math.min(Math.max(ms, RETRY_MS), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => (wait === LONGEST_TIMER_MS ? this.#schedule() : void this.#refresh()), wait);
   }
 

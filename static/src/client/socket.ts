@@ -15,7 +15,9 @@ export type ConnectionState =
   | { status: "connecting" }
   | { status: "online" }
   /** `retryAt` is the time of the next try, in milliseconds. */
-  | { status: "offline"; retryAt: number };
+  | { status: "offline"; retryAt: number }
+  /** For good. */
+  | { status: "closed" };
 
 type ClientEvents = Record<string, (data: object, ack?: (answer: unknown) => void) => void>;
 
@@ -26,7 +28,6 @@ export class Connection {
   isEnded: () => Promise<boolean> = () => Promise.resolve(true);
   #failures = 0;
   #timer = 0;
-  #closed = false;
 
   constructor(base: string, token: () => string | undefined) {
     this.events = io(base, {
@@ -59,11 +60,11 @@ export class Connection {
   }
 
   close(): void {
-    this.#closed = true;
     clearTimeout(this.#timer);
     removeEventListener("online", this.retry);
     this.events.disconnect();
     this.events.off();
+    this.state.set({ status: "closed" });
   }
 
   /** Does not wait for the next try. */
@@ -97,7 +98,7 @@ export class Connection {
   }
 
   #wait(): void {
-    if (this.#closed) return;
+    if (this.state.value.status === "closed") return;
     const most = Math.min(FIRST_WAIT_MS * 2 ** this.#failures++, LONGEST_WAIT_MS);
     // Not all clients at the same moment.
     const wait = most * (0.5 + Math.random() / 2);

@@ -1,17 +1,22 @@
 /** One room's messages, in order and without a gap, and the history before them. */
-import { type Api, ApiError, PAGE } from "./api";
+import { type Api, PAGE, isBusy, patience } from "./api";
+import { isLater } from "./message";
 import { Observable } from "./observable";
 import type { Message } from "./types";
 
 const FIRST_PAGE = 100;
 /** Of a longer absence only the newest page is shown, and the rest is history. */
 const LONGEST_GAP = 1_000;
+/** So many messages before the first unread one are loaded with it. */
+const ABOVE = 20;
 
 export interface TimelineState {
   /** Oldest first; their `seq` grows by one. */
   messages: readonly Message[];
   status: "loading" | "ready" | "failed";
   hasBefore: boolean;
+  /** Whether the page before the oldest message was asked for in vain. */
+  isBeforeLost: boolean;
 }
 
 export class Timeline {
@@ -19,6 +24,7 @@ export class Timeline {
     messages: [],
     status: "loading",
     hasBefore: false,
+    isBeforeLost: false,
   });
   readonly #api: Api;
   readonly #roomId: string;
@@ -28,7 +34,7 @@ export class Timeline {
   #target = 0;
   #filling = false;
   /** The page that is on its way. */
-  #before: Promise<void> | undefined;
+  #before: Promise<boolean> | undefined;
 
   constructor(api: Api, roomId: string) {
     this.#api = api;
@@ -41,31 +47,49 @@ export class Timeline {
     return status === "ready" ? (messages.at(-1)?.seq ?? 0) : undefined;
   }
 
-  /** Loads the newest messages. */
-  async load(): Promise<void> {
+  /** Loads the newest messages, back to the first of so many unread ones unless that is too far. */
+  async load(unread = 0): Promise<void> {
+    if (this.state.value.status === "failed") this.state.patch({ status: "loading" });
     try {
-      const page = await this.#api.history(this.#roomId, { limit: FIRST_PAGE });
-      this.state.patch({ messages: page.messages, hasBefore: page.hasBefore, status: "ready" });
+      const wanted = unread > LONGEST_GAP ? FIRST_PAGE : Math.max(FIRST_PAGE, unread + ABOVE);
+      let { messages, hasBefore } = await this.#api.history(this.#roomId, { limit: Math.min(wanted, PAGE) });
+      while (hasBefore && messages.length < wanted) {
+        const page = await this.#api.history(this.#roomId, { before: messages[0]?.seq ?? 0, limit: PAGE });
+        messages = [...page.messages, ...messages];
+        hasBefore = page.hasBefore;
+      }
+      this.state.patch({ messages, hasBefore, isBeforeLost: false, status: "ready" });
       this.#settle();
     } catch {
       if (this.state.value.status === "loading") this.state.patch({ status: "failed" });
     }
   }
 
-  /** Loads the page before the oldest message, if there is one; fails as the request does. */
-  loadBefore(): Promise<void> {
+  /** Loads the page before the oldest message, if there is one; says whether it came. */
+  loadBefore(): Promise<boolean> {
     this.#before ??= this.#loadBefore().finally(() => (this.#before = undefined));
     return this.#before;
   }
 
-  async #loadBefore(): Promise<void> {
+  async #loadBefore(): Promise<boolean> {
     const { messages, hasBefore } = this.state.value;
     const first = messages[0];
-    if (!first || !hasBefore) return;
-    const page = await this.#api.history(this.#roomId, { before: first.seq, limit: PAGE });
-    const now = this.state.value.messages;
-    // Unless it was loaded anew meanwhile.
-    if (now[0]?.seq === first.seq) this.state.patch({ messages: [...page.messages, ...now], hasBefore: page.hasBefore });
+    if (!first || !hasBefore) return false;
+    this.state.patch({ isBeforeLost: false });
+    try {
+      const page = await this.#api.history(this.#roomId, { before: first.seq, limit: PAGE });
+      const now = this.state.value.messages;
+      // Unless it was loaded anew meanwhile.
+      if (now[0]?.seq === first.seq) this.state.patch({ messages: [...page.messages, ...now], hasBefore: page.hasBefore });
+      return true;
+    } catch (error) {
+      if (isBusy(error)) {
+        await patience(error);
+        return this.#loadBefore();
+      }
+      this.state.patch({ isBeforeLost: true });
+      return false;
+    }
   }
 
   /** The newest message of which `isWanted` holds; the history is loaded as far as it takes. */
@@ -73,15 +97,15 @@ export class Timeline {
     for (;;) {
       const { messages, hasBefore } = this.state.value;
       const found = messages.findLast(isWanted);
-      if (found || !hasBefore) return found;
-      try {
-        await this.loadBefore();
-      } catch (error) {
-        const wait = error instanceof ApiError ? error.details.retryAfterMs : undefined;
-        if (wait === undefined) return undefined;
-        await new Promise((done) => setTimeout(done, wait));
-      }
+      if (found || !hasBefore || !(await this.loadBefore())) return found;
     }
+  }
+
+  /** Forgets what is far back, which is loaded again when it is wanted. */
+  trim(): void {
+    const { messages, status } = this.state.value;
+    if (status !== "ready" || this.#before || messages.length <= PAGE) return;
+    this.state.patch({ messages: messages.slice(-PAGE), hasBefore: true });
   }
 
   /** Takes messages that came live or by replay. */
@@ -98,7 +122,8 @@ export class Timeline {
   update(message: Message): void {
     const { messages } = this.state.value;
     const index = message.seq - (messages[0]?.seq ?? Infinity);
-    if (messages[index]?.id === message.id) this.state.patch({ messages: messages.with(index, message) });
+    const known = messages[index];
+    if (known?.id === message.id && isLater(message, known)) this.state.patch({ messages: messages.with(index, message) });
   }
 
   /** Somebody shows another name now, on what they wrote before, too. */
@@ -122,17 +147,40 @@ export class Timeline {
         if (reached <= last) break;
         last = reached;
       }
-    } catch {
-      // The next message or connection shows the gap again.
+    } catch (error) {
+      // Otherwise the next message or connection shows the gap again.
+      if (isBusy(error)) void patience(error).then(() => this.reach(seq));
     } finally {
       this.#filling = false;
     }
   }
 
-  /** Looks for what was changed in the newest messages while nobody told it. */
+  /** Looks for what was changed while nobody told it, in all that is here, the newest first. */
   async refresh(): Promise<void> {
-    const page = await this.#api.history(this.#roomId, { limit: FIRST_PAGE }).catch(() => undefined);
-    this.accept(page?.messages ?? []);
+    const { messages } = this.state.value;
+    const first = messages[0]?.seq ?? 0;
+    for (let before = (messages.at(-1)?.seq ?? 0) + 1; before > first; ) {
+      try {
+        const page = await this.#api.history(this.#roomId, { before, limit: PAGE });
+        this.#updateAll(page.messages);
+        before = page.messages[0]?.seq ?? first;
+      } catch (error) {
+        if (!isBusy(error)) return;
+        await patience(error);
+      }
+    }
+    if (this.state.value.isBeforeLost) void this.loadBefore();
+  }
+
+  #updateAll(versions: readonly Message[]): void {
+    const { messages } = this.state.value;
+    const later = new Map(versions.map((message) => [message.seq, message]));
+    const isChanged = (message: Message) => {
+      const other = later.get(message.seq);
+      return other !== undefined && isLater(other, message);
+    };
+    if (!messages.some(isChanged)) return;
+    this.state.patch({ messages: messages.map((message) => (isChanged(message) ? (later.get(message.seq) ?? message) : message)) });
   }
 
   async #fill(after: number): Promise<void> {

@@ -88,10 +88,11 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
 }
 
 const HUES = 12;
+const letters = new Intl.Segmenter();
 
 /** Somebody's initial on a colour that stays theirs. */
 export function Avatar({ name, id }: { name: string; id: string }) {
   const hue = Number.parseInt(id.slice(-4), 16) % HUES;
-  const [first = "?"] = new Intl.Segmenter().segment(name.trim())[Symbol.iterator]().next().value?.segment ?? "?";
+  const [first = "?"] = letters.segment(name.trim())[Symbol.iterator]().next().value?.segment ?? "?";
   return <span class={`avatar hue-${hue}`} aria-hidden="true">{first.toLocaleUpperCase()}</span>;
 }

@@ -6,6 +6,7 @@ import { words } from "../words";
 import { Icon } from "./icons";
 import { Rows } from "./rows";
 import { SeenLine } from "./seen";
+import { News } from "./news";
 import { live, watched } from "./state";
 import { useWindow } from "./window";
 
@@ -14,42 +15,41 @@ const LOOK_BACK = 1_000;
 
 export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const timeline = chat.timeline(room.id);
-  const { messages, status, hasBefore } = live(timeline.state);
+  const { messages, status, hasBefore, isBeforeLost } = live(timeline.state);
   const allDrafts = live(chat.outbox.drafts);
   const drafts = useMemo(() => allDrafts.filter(({ roomId }) => roomId === room.id), [allDrafts, room.id]);
   const box = useRef<HTMLDivElement>(null);
   /** The unread messages begin after this number. */
   const [line, setLine] = useState<number | null>(room.unread > 0 ? room.readSeq : null);
   const [seen, setSeen] = useState(room.lastSeq);
-  const [news, setNews] = useState("");
   /** Whether the reader has not been at the line yet. */
   const [isLineFar, setLineFar] = useState(true);
-  const before = useRef({ unread: room.unread, drafts: drafts.length, lastSeq: 0 });
+  const before = useRef({ unread: room.unread, drafts: drafts.length });
 
   const last = messages.at(-1);
   const lastSeq = last?.seq ?? 0;
   const firstSeq = messages[0]?.seq ?? 0;
-  const loadBefore = () => void timeline.loadBefore().catch(() => {});
-  const { range, atEnd, look, toEnd, show } = useWindow(box, {
+  const isWatched = watched.value;
+  const loadBefore = () => void timeline.loadBefore();
+  const { range, atEnd, scrolled, toEnd, show } = useWindow(box, {
     first: firstSeq,
     last: lastSeq,
     isReady: status === "ready",
     opensAt: line === null ? null : line + 1,
-    onTop: loadBefore,
+    onTop: () => isBeforeLost || loadBefore(),
+    onSee: (seq) => isWatched && chat.read(room.id, seq),
   });
   const shown = messages.slice(range.from - firstSeq, range.to - firstSeq + 1);
   const byId = useMemo(() => new Map(messages.map((message) => [message.id, message])), [messages]);
-  const isLooking = atEnd && watched.value && status === "ready";
 
+  useEffect(() => () => timeline.trim(), [timeline]);
   useEffect(() => {
-    if (isLooking) chat.read(room.id, lastSeq);
     if (atEnd) setSeen(lastSeq);
-  }, [isLooking, atEnd, lastSeq]);
-
+  }, [atEnd, lastSeq]);
   useEffect(() => {
-    if (room.unread > 0 && before.current.unread === 0 && !isLooking) setLine(room.readSeq);
+    if (room.unread > 0 && before.current.unread === 0 && !(atEnd && isWatched)) setLine(room.readSeq);
     before.current.unread = room.unread;
-  }, [room.unread, isLooking]);
+  }, [room.unread, atEnd, isWatched]);
 
   useEffect(() => {
     // Whoever writes has read, and wants to see what was written.
@@ -61,24 +61,17 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
   }, [drafts.length]);
 
   useEffect(() => {
-    const known = before.current.lastSeq;
-    if (last && known && lastSeq > known && last.userId !== chat.userId) setNews(words.says(last.displayName, last.content));
-    before.current.lastSeq = lastSeq;
-  }, [lastSeq]);
-
-  useEffect(() => {
     if (line !== null && status === "ready" && line + 1 >= range.from) setLineFar(false);
   }, [line, status, range.from]);
 
   const isAnswerMissing = hasBefore && shown.some(({ replyTo }) => replyTo && !byId.has(replyTo));
   useEffect(() => {
-    if (isAnswerMissing && firstSeq > range.from - LOOK_BACK) loadBefore();
-  }, [isAnswerMissing, firstSeq, range.from]);
+    if (isAnswerMissing && !isBeforeLost && firstSeq > range.from - LOOK_BACK) loadBefore();
+  }, [isAnswerMissing, isBeforeLost, firstSeq, range.from]);
 
   const showFirst = async (isWanted: (message: Message) => boolean) => {
     const found = await timeline.find(isWanted);
     if (found) show(found.seq);
-    else setNews(words.loadFailed);
   };
   const jump = (event: MouseEvent) => {
     const wanted = (event.target as Element).closest<HTMLElement>("[data-jump]")?.dataset.jump;
@@ -95,14 +88,14 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const fresh = messages.filter(({ seq, userId }) => seq > seen && userId !== chat.userId).length;
   return (
     <div class="log-place">
-      <div ref={box} class="log" role="log" aria-live="off" aria-label={words.messages(room.name)} tabIndex={0} onScroll={look} onKeyDown={walk} onClick={jump}>
+      <div ref={box} class="log" role="log" aria-live="off" aria-label={words.messages(room.name)} tabIndex={0} onScroll={scrolled} onKeyDown={walk} onClick={jump}>
         {status === "loading" && <p class="hint pad">{words.loading}</p>}
         {status === "failed" && (
           <p class="pad">{words.loadFailed} <button type="button" onClick={() => timeline.load()}>{words.retry}</button></p>
         )}
         {status === "ready" && (
           <>
-            <p class="hint beginning">{hasBefore || range.from > firstSeq ? words.loading : words.beginning}</p>
+            <Beginning isAll={!hasBefore && range.from <= firstSeq} isLost={isBeforeLost} onRetry={loadBefore} />
             <Rows chat={chat} room={room} messages={shown} drafts={range.to < lastSeq ? [] : drafts} line={line} byId={byId} />
             <p class="seen">{last && range.to > lastSeq && drafts.length === 0 && <SeenLine chat={chat} message={last} />}</p>
           </>
@@ -118,9 +111,15 @@ export function Log({ chat, room }: { chat: Chat; room: RoomSummary }) {
           {fresh ? words.newMessages(fresh) : words.toEnd} <Icon name="down" />
         </button>
       )}
-      <p class="unseen" role="status">{news}</p>
+      <News chat={chat} messages={messages} />
     </div>
   );
+}
+
+/** What stands above the messages. */
+function Beginning({ isAll, isLost, onRetry }: { isAll: boolean; isLost: boolean; onRetry: () => void }) {
+  if (!isLost) return <p class="hint beginning">{isAll ? words.beginning : words.loading}</p>;
+  return <p class="beginning">{words.loadFailed} <button type="button" onClick={onRetry}>{words.retry}</button></p>;
 }
 
 /** The arrow keys go from message to message; Tab goes on to what can be done with one. */

@@ -1,5 +1,5 @@
 /** Who is in a room, those first who are online. */
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import type { Member, RoomSummary } from "../client/types";
 import { words } from "../words";
@@ -10,6 +10,8 @@ import { live, overlay } from "./state";
 
 /** A list of more than so many can be searched. */
 const MANY = 20;
+/** So many of each group are drawn; the search finds the others. */
+const MOST_ROWS = 200;
 
 /** Beside the messages, where there is room for it. */
 export function MembersPanel({ chat, room }: { chat: Chat; room: RoomSummary }) {
@@ -39,6 +41,7 @@ export function MembersDialog({ chat, roomId, onClose }: { chat: Chat; roomId: s
 function MemberList({ chat, room, onPick }: { chat: Chat; room: RoomSummary; onPick: (userId: string) => void }) {
   const [query, setQuery] = useState("");
   const members = live(chat.members(room.id).list);
+  useEffect(() => chat.members(room.id).renew(), [room.id]);
   if (!members) return <p class="hint">{words.loading}</p>;
   const wanted = query.trim().toLocaleLowerCase();
   const found = wanted
@@ -73,8 +76,9 @@ function Group({ name, members, chat, room, onPick }: Contents) {
     <section class="members-group">
       <h3>{name} <span class="count">{members.length}</span></h3>
       <ul>
-        {members.map((member) => <Row key={member.userId} member={member} note={describe(member, chat, room)} onPick={onPick} />)}
+        {members.slice(0, MOST_ROWS).map((member) => <Row key={member.userId} member={member} note={describe(member, chat, room)} onPick={onPick} />)}
       </ul>
+      {members.length > MOST_ROWS && <p class="hint">{words.moreMembers(members.length - MOST_ROWS)}</p>}
     </section>
   );
 }

@@ -80,6 +80,7 @@ class Teller {
   readonly #known = new Map<string, number>();
   #isFirst = true;
   #timer = 0;
+  #isOver = false;
 
   constructor(chat: Chat) {
     this.#chat = chat;
@@ -89,6 +90,7 @@ class Teller {
 
   /** Also takes away what is shown, and the worker. */
   async end(): Promise<void> {
+    this.#isOver = true;
     this.#unwatch();
     clearTimeout(this.#timer);
     const registration = await this.#registered;
@@ -117,6 +119,7 @@ class Teller {
   /** Shows what is new, and closes what is no longer. */
   async #show(registration: ServiceWorkerRegistration, news: RoomSummary[]): Promise<void> {
     const { held } = await navigator.locks.query();
+    if (this.#isOver) return;
     if (!held?.some(({ name }) => name === WATCHED)) await Promise.all(news.map((room) => show(registration, room)));
     for (const shown of await registration.getNotifications()) {
       const room = this.#chat.rooms.get(shown.tag);

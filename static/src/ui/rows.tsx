@@ -26,7 +26,8 @@ export function Rows({ chat, room, messages, drafts, line, byId }: Contents) {
   const mayDeleteAll = room.role === "admin" || room.createdBy === chat.userId || me?.role === "admin";
   const rows: ComponentChild[] = [];
   let before: { userId: string; createdAt: string; replyTo?: string } | undefined;
-  let lineDrawn = line === null;
+  // It stands above the first unread message only, wherever the rows begin.
+  let lineDrawn = line === null || (messages[0]?.seq ?? 0) > line + 1;
 
   for (const message of messages) {
     const day = dayKey(message.createdAt);

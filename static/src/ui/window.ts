@@ -30,12 +30,14 @@ interface List {
   opensAt: number | null;
   /** Called when the reader comes near the oldest row. */
   onTop: () => void;
+  /** Called with the number of the last row that is in sight. */
+  onSee: (number: number) => void;
 }
 
-export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isReady, opensAt, onTop }: List) {
+export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isReady, opensAt, onTop, onSee }: List) {
   const [asked, setRange] = useState<Range | null>(null);
   const [atEnd, setAtEnd] = useState(true);
-  const kept = useRef({ atEnd: true, isOpen: false, hadFocus: false, target: 0, row: undefined as HTMLElement | undefined, y: 0, top: 0 });
+  const kept = useRef({ atEnd: true, isOpen: false, hadFocus: false, target: 0, row: undefined as HTMLElement | undefined, y: 0, top: 0, height: 0 });
   const keep = kept.current;
   const range = fit(asked ?? opening(first, last, opensAt), first, last, keep.atEnd);
   const move = (to: Range) => {
@@ -50,9 +52,12 @@ export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isR
     const below = list.scrollHeight - list.scrollTop - list.clientHeight;
     keep.atEnd = range.to === Infinity && below < END_PX;
     setAtEnd(keep.atEnd);
-    keep.row = topRow(list);
+    const inSight = rowsInSight(list);
+    keep.row = inSight[0];
     keep.y = keep.row?.getBoundingClientRect().top ?? 0;
     keep.top = list.scrollTop;
+    keep.height = list.clientHeight;
+    onSee(Number(inSight.at(-1)?.dataset.seq ?? 0));
     keep.hadFocus = list.contains(document.activeElement);
     if (list.scrollTop < NEAR_PX) {
       if (range.from > first) move({ from: range.from - STEP_ROWS, to: range.to });
@@ -81,6 +86,12 @@ export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isR
     }
     // The row that had it is not drawn any more.
     if (keep.hadFocus && document.activeElement === document.body) list.focus({ preventScroll: true });
+  };
+
+  const scrolled = () => {
+    // A box that has become smaller was not scrolled by anybody.
+    if (box.current?.clientHeight !== keep.height) settle();
+    look();
   };
 
   useLayoutEffect(() => {
@@ -116,7 +127,7 @@ export function useWindow(box: RefObject<HTMLElement | null>, { first, last, isR
     keep.target = number;
     setRange({ from: number - STEP_ROWS, to: number + STEP_ROWS });
   };
-  return { range, atEnd, look, toEnd, show };
+  return { range, atEnd, scrolled, toEnd, show };
 }
 
 function newest(last: number): Range {
@@ -139,7 +150,10 @@ function fit({ from, to }: Range, first: number, last: number, atEnd: boolean): 
   return { from: start, to: start + MOST_ROWS - 1 };
 }
 
-function topRow(list: HTMLElement): HTMLElement | undefined {
-  const edge = list.getBoundingClientRect().top;
-  return [...list.querySelectorAll<HTMLElement>("[data-seq]")].find((row) => row.getBoundingClientRect().bottom > edge);
+function rowsInSight(list: HTMLElement): HTMLElement[] {
+  const { top, bottom } = list.getBoundingClientRect();
+  return [...list.querySelectorAll<HTMLElement>("[data-seq]")].filter((row) => {
+    const place = row.getBoundingClientRect();
+    return place.bottom > top && place.top < bottom;
+  });
 }

@@ -82,6 +82,7 @@ export const words: Words = {
   you: "du",
   plainMember: "Mitglied",
   memberSince: (date) => `In diesem Raum seit ${date}`,
+  moreMembers: (count) => n(count, "und # weiteres: Suche nach dem Namen", "und # weitere: Suche nach dem Namen"),
   noMember: "Niemand in diesem Raum heißt so.",
   makeAdmin: "Zum Admin machen",
   noAdmin: "Nicht mehr Admin",

@@ -85,6 +85,7 @@ export const words = {
   you: "you",
   plainMember: "Member",
   memberSince: (date: string) => `In this room since ${date}`,
+  moreMembers: (count: number) => n(count, "and # more: search by name", "and # more: search by name"),
   noMember: "Nobody in this room has that name.",
   makeAdmin: "Make admin",
   noAdmin: "No longer an admin",
