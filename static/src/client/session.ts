@@ -1,9 +1,11 @@
 /** Who is signed in, on all tabs of this browser. The token is kept in localStorage and renewed before it expires. */
-import { type AccountChange, Api, ApiError, type NewAccount } from "./api";
+import { type AccountChange, Api, ApiError, isBusy, isLost, type NewAccount } from "./api";
 import { Observable } from "./observable";
 import type { Me, SignedIn } from "./types";
 
 const KEY = "chatd.session";
+/** The tokens of sessions that were ended here, and not yet on the server. */
+const LEAVING_KEY = "chatd.leaving";
 /** The least time before a token is renewed: a clock that is wrong must not make it too often. */
 const RETRY_MS = 60_000;
 /** Timers take no longer waits than a signed 32-bit number of milliseconds. */
@@ -16,16 +18,19 @@ interface Stored extends SignedIn {
 
 export class Session {
   readonly api: Api;
+  readonly #base: string;
   /** The account; nothing while nobody is signed in. */
   readonly user = new Observable<Me | null>(null);
   #stored: Stored | null = null;
   #timer = 0;
 
   constructor(base: string) {
+    this.#base = base;
     this.api = new Api(base, () => this.token);
     this.api.onUnauthorized = (token) => token === this.token && this.#keep(null);
     addEventListener("storage", (event) => event.key === KEY && this.#load());
     this.#load();
+    for (const token of leaving()) void this.#leave(token);
   }
 
   get token(): string | undefined {
@@ -55,10 +60,23 @@ export class Session {
 
   /** Ends the session here, and on the server if it can be reached. */
   async signOut(): Promise<void> {
-    const ended = this.api.logout();
+    const { token } = this;
+    if (!token) return;
+    const ended = this.#leave(token);
     // At once: whatever is asked with this token from now on would be refused.
     this.#keep(null);
-    await ended.catch(() => {});
+    await ended;
+  }
+
+  /** Ends a session on the server; where that cannot be reached, it is done when the page is opened again. */
+  async #leave(token: string): Promise<void> {
+    keepLeaving([...leaving(), token]);
+    try {
+      await new Api(this.#base, () => token).logout();
+    } catch (error) {
+      if (isLost(error) || isBusy(error)) return;
+    }
+    keepLeaving(leaving().filter((one) => one !== token));
   }
 
   /** Asks the server whether the session is over; it is forgotten if so. */
@@ -120,4 +138,13 @@ export class Session {
       if (!ended) this.#wake(RETRY_MS);
     }
   }
+}
+
+function leaving(): string[] {
+  return (localStorage.getItem(LEAVING_KEY) ?? "").split(" ").filter(Boolean);
+}
+
+function keepLeaving(tokens: string[]): void {
+  if (tokens.length > 0) localStorage.setItem(LEAVING_KEY, [...new Set(tokens)].join(" "));
+  else localStorage.removeItem(LEAVING_KEY);
 }

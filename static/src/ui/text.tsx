@@ -1,7 +1,8 @@
 /** A message's text: links can be followed, what is in backticks is code. Everything becomes nodes, never HTML. */
 import { Fragment, type ComponentChild } from "preact";
 
-const CODE = /```\n?([\s\S]+?)\n?```\n?|`([^`\n]+)`/g;
+/** What follows the opening backticks on their line names the language, and is not part of the code. */
+const CODE = /```(?:[\w+#.-]*\n)?([\s\S]+?)\n?```\n?|`([^`\n]+)`/g;
 const LINK = /\bhttps?:\/\/[^\s<>"]+/g;
 /** What ends a sentence rather than an address. */
 const TAIL = /[.,;:!?'’”»)\]]+$/;
