@@ -57,7 +57,7 @@ test("axe-core finds nothing on any screen", async () => {
   await ada.sees(ada.log.locator(".unread-line"));
   await ada.message("Seen").hover();
   await accessible(ada, "messages");
-  await ada.message("Seen").getByRole("button", { name: "Seen by whom" }).click();
+  await ada.message("Seen").getByRole("button", { name: "Who has seen this" }).click();
   await accessible(ada, "who has seen a message");
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: /^Settings/ }).click();

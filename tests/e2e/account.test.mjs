@@ -110,8 +110,8 @@ test("an address that is taken is told at its field, and nothing else is lost", 
   const address = dialog.getByLabel("E-mail");
   await address.fill("Ada@example.org");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await dora.sees(dialog.getByText("Is taken already."));
-  assert.match(await describedBy(address), /Is taken already/);
+  await dora.sees(dialog.getByText("This is taken already."));
+  assert.match(await describedBy(address), /This is taken already/);
   assert.equal(await address.evaluate((box) => box === document.activeElement), true);
   await address.fill("dora@example.com");
   await dialog.getByRole("button", { name: "Save" }).click();
@@ -163,8 +163,8 @@ test("where one is signed in is listed, and can be ended there", async () => {
   await devices.nth(1).waitFor();
   assert.equal(await devices.count(), 2);
   assert.match(await devices.first().innerText(), /Chrome on Linux\s+This device · 127\.0\.0\.1$/);
-  assert.match(await devices.last().innerText(), /Firefox on Windows\s+active 2 hours ago · 127\.0\.0\.1\s+End/);
-  await dialog.getByRole("button", { name: "End: Firefox on Windows" }).click();
+  assert.match(await devices.last().innerText(), /Firefox on Windows\s+active 2 hours ago · 127\.0\.0\.1\s+Sign out/);
+  await dialog.getByRole("button", { name: "Sign out: Firefox on Windows" }).click();
   await away.sees(wayIn(away));
   await gina.sees(dialog.getByText("Signed out there."));
   assert.equal(await devices.count(), 1);
