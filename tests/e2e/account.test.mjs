@@ -1,6 +1,6 @@
 // One's own account: its name, its password, where it is signed in, and what a server asks of a new one.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { Server } from "../clients/harness.mjs";
 import { accessible } from "./axe.mjs";
 import { Visitor, launch } from "./browser.mjs";
@@ -10,7 +10,11 @@ const NEW_PASSWORD = "another horse battery";
 const NARROW_PX = 320;
 const HOUR_MS = 3_600_000;
 
+/** The browser itself notes a refusal. */
+const REFUSED = /^error: Failed to load resource: the server responded with a status of (400 \(Bad Request\)|401 \(Unauthorized\)|403 \(Forbidden\)|409 \(Conflict\))$/;
+
 let server, browser;
+const visitors = [];
 
 before(async () => {
   server = await Server.start();
@@ -20,6 +24,12 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.close();
+});
+
+afterEach(() => {
+  for (const { complaints } of visitors.splice(0)) {
+    for (const one of complaints) assert.match(one, REFUSED);
+  }
 });
 
 const account = ({ page }, name = "") => page.getByRole("button", { name: `Settings: ${name}` });
@@ -34,9 +44,16 @@ async function settings(visitor, section) {
   return dialog;
 }
 
+/** Somebody whose console is looked at in the end. */
+async function come(where, name, options) {
+  const visitor = await Visitor.arrive(browser, where, name, options);
+  visitors.push(visitor);
+  return visitor;
+}
+
 /** Somebody new on the page that is shown after signing up. */
 async function arrive(name, options) {
-  const visitor = await Visitor.arrive(browser, server, name, options);
+  const visitor = await come(server, name, options);
   await visitor.page.goto("/");
   await visitor.register();
   await visitor.sees(account(visitor, name));
@@ -45,7 +62,7 @@ async function arrive(name, options) {
 
 /** The same person in another browser. */
 async function again(name, options) {
-  const visitor = await Visitor.arrive(browser, server, name, options);
+  const visitor = await come(server, name, options);
   await visitor.page.goto("/");
   await visitor.signIn();
   await visitor.sees(account(visitor));
@@ -110,8 +127,8 @@ test("an address that is taken is told at its field, and nothing else is lost", 
   const address = dialog.getByLabel("E-mail");
   await address.fill("Ada@example.org");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await dora.sees(dialog.getByText("Is taken already."));
-  assert.match(await describedBy(address), /Is taken already/);
+  await dora.sees(dialog.getByText("This is taken already."));
+  assert.match(await describedBy(address), /This is taken already/);
   assert.equal(await address.evaluate((box) => box === document.activeElement), true);
   await address.fill("dora@example.com");
   await dialog.getByRole("button", { name: "Save" }).click();
@@ -163,8 +180,8 @@ test("where one is signed in is listed, and can be ended there", async () => {
   await devices.nth(1).waitFor();
   assert.equal(await devices.count(), 2);
   assert.match(await devices.first().innerText(), /Chrome on Linux\s+This device · 127\.0\.0\.1$/);
-  assert.match(await devices.last().innerText(), /Firefox on Windows\s+active 2 hours ago · 127\.0\.0\.1\s+End/);
-  await dialog.getByRole("button", { name: "End: Firefox on Windows" }).click();
+  assert.match(await devices.last().innerText(), /Firefox on Windows\s+active 2 hours ago · 127\.0\.0\.1\s+Sign out/);
+  await dialog.getByRole("button", { name: "Sign out: Firefox on Windows" }).click();
   await away.sees(wayIn(away));
   await gina.sees(dialog.getByText("Signed out there."));
   assert.equal(await devices.count(), 1);
@@ -213,12 +230,12 @@ test("the settings fit on a small phone, in few words, and axe-core finds nothin
 test("a server where nobody may register says so, in the reader's language", async () => {
   const closed = await Server.start({ CHATD_ACCOUNTS__REGISTRATION: "closed" });
   try {
-    const jane = await Visitor.arrive(browser, closed, "jane");
+    const jane = await come(closed, "jane");
     await jane.page.goto("/");
     await jane.register();
     await jane.sees(jane.page.getByRole("alert").getByText("Nobody can create an account here by themselves."));
     await accessible(jane, "closed registration");
-    const karl = await Visitor.arrive(browser, closed, "karl", { locale: "de-AT" });
+    const karl = await come(closed, "karl", { locale: "de-AT" });
     await karl.page.goto("/");
     await karl.page.getByRole("button", { name: "Neu hier?" }).click();
     await karl.page.getByLabel("Benutzername").fill("karl");
@@ -234,7 +251,7 @@ test("a server where nobody may register says so, in the reader's language", asy
 test("a server that asks for an invite and a long password says both", async () => {
   const strict = await Server.start({ CHATD_ACCOUNTS__REGISTRATION: "invite", CHATD_ACCOUNTS__MIN_PASSWORD: "24" });
   try {
-    const lena = await Visitor.arrive(browser, strict, "lena");
+    const lena = await come(strict, "lena");
     await lena.page.goto("/");
     await lena.register();
     await lena.sees(lena.page.getByText("This server asks for 24 to 256 characters"));

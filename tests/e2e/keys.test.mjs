@@ -106,9 +106,19 @@ test("Escape closes the switcher and leaves everything as it was, and a click ch
   await at("Night kitchen");
 });
 
-test("the switcher takes the place of another dialog", async () => {
+test("the switcher takes the place of another dialog, unless something was written there", async () => {
+  const form = dialog("New room");
   await page.getByRole("button", { name: "New room" }).first().click();
   await keyboard.type("A room?");
+  await keyboard.press("Control+k");
+  await form.getByLabel("Private: only by invite").focus();
+  await keyboard.press("?");
+  // The key after them has come through, so that they have too.
+  await keyboard.press("Space");
+  assert.equal(await form.getByLabel("Private: only by invite").isChecked(), false);
+  assert.equal(await form.getByLabel("Name").inputValue(), "A room?");
+  assert.equal(await page.getByRole("dialog").count(), 1);
+  await form.getByLabel("Name").fill("");
   await keyboard.press("Control+k");
   await ada.sees(switcher());
   assert.equal(await page.getByRole("dialog").count(), 1);
@@ -120,6 +130,11 @@ test("the switcher takes the place of another dialog", async () => {
 
 test("Alt+Shift and an arrow go to the next and the previous unread room, round the ends of the list", async () => {
   await keyboard.press("Alt+Shift+ArrowDown");
+  // Nothing is unread. A key that came later has come through, and nobody has gone anywhere.
+  await keyboard.press("Control+k");
+  await ada.sees(switcher());
+  await keyboard.press("Escape");
+  await ada.misses(switcher());
   await at("The kitchen");
   // The list is now: The garden, Éclair recipes, The kitchen.
   for (const name of ["Night kitchen", "The kitchen", "Éclair recipes", "The garden"]) {
@@ -167,7 +182,11 @@ test("keys in the middle of a composition mean nothing to the page", async () =>
   for (const how of [{ isComposing: true }, { keyCode: 229 }]) {
     await ada.box.dispatchEvent("keydown", { key: "k", ctrlKey: true, bubbles: true, ...how });
   }
+  await ada.box.focus();
+  await keyboard.type("x");
+  await ada.page.waitForFunction(() => document.activeElement.value === "x");
   assert.equal(await page.getByRole("dialog").count(), 0);
+  await ada.box.fill("");
   // Where the letters are not Latin, the same key does.
   await ada.box.dispatchEvent("keydown", { key: "л", code: "KeyK", ctrlKey: true, bubbles: true });
   await ada.sees(switcher());

@@ -278,7 +278,7 @@ test("the code on the screen says the link, in light and in dark, and its uses a
 
 test("an invite that is used up says so instead of being passed on", async () => {
   await ada.page.getByRole("button", { name: "Invite people" }).click();
-  await dialog(ada).getByLabel("Can be used").selectOption("once");
+  await dialog(ada).getByLabel("Uses").selectOption("once");
   await press(ada, "Make a link");
   const link = await dialog(ada).getByLabel("Invite link").inputValue();
   await press(ada, "Close");

@@ -21,13 +21,19 @@ export class Session {
   readonly #base: string;
   /** The account; nothing while nobody is signed in. */
   readonly user = new Observable<Me | null>(null);
+  /** Whether the server has ended the session, rather than whoever is here. */
+  wasEnded = false;
   #stored: Stored | null = null;
   #timer = 0;
 
   constructor(base: string) {
     this.#base = base;
     this.api = new Api(base, () => this.token);
-    this.api.onUnauthorized = (token) => token === this.token && this.#keep(null);
+    this.api.onUnauthorized = (token) => {
+      if (token !== this.token) return;
+      this.wasEnded = true;
+      this.#keep(null);
+    };
     addEventListener("storage", (event) => event.key === KEY && this.#load());
     this.#load();
     for (const token of leaving()) void this.#leave(token);
@@ -86,6 +92,7 @@ export class Session {
   };
 
   #begin(signedIn: SignedIn): void {
+    this.wasEnded = false;
     this.#keep({ ...signedIn, since: Date.now() });
   }
 

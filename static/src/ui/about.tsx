@@ -27,7 +27,8 @@ export function About({ chat, roomId, onClose }: { chat: Chat; roomId: string; o
     const end = async () => {
       await (deletes ? chat.api.deleteRoom(roomId) : chat.api.leaveRoom(roomId));
       chat.rooms.remove(roomId);
-      go("/");
+      // By the time of the answer one may be elsewhere.
+      if (location.pathname === `/r/${roomId}`) go("/");
     };
     return (
       <Confirm title={action} action={action} onDo={end} onClose={back}>

@@ -1,5 +1,5 @@
 /** Decides what is shown: the way in, an invite, or the chat. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import { words } from "../words";
 import { Banner } from "./banner";
@@ -11,7 +11,7 @@ import { RoomPage } from "./room";
 import { route } from "./route";
 import { Sidebar } from "./sidebar";
 import { SignIn } from "./sign-in";
-import { chat, live, overlay } from "./state";
+import { chat, live } from "./state";
 import { useUnread } from "./unread";
 
 export function App() {
@@ -32,8 +32,12 @@ function Shell({ chat }: { chat: Chat }) {
   useUnread(unread, name);
   useEffect(() => listen(chat), [chat]);
   useEffect(() => announce(chat), [chat]);
-  useEffect(() => {
-    overlay.value = null;
+  const former = useRef(roomId);
+  useLayoutEffect(() => {
+    // The page of the room that had the focus has gone with it.
+    const isLost = !roomId && document.activeElement === document.body;
+    if (isLost) document.querySelector<HTMLElement>(`.rooms [href="/r/${former.current}"]`)?.focus();
+    former.current = roomId;
   }, [roomId]);
 
   return (

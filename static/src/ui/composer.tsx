@@ -1,12 +1,12 @@
 /** Where messages are written. Enter sends, Shift+Enter makes a line; on a touch keyboard Enter makes a line. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
-import type { RoomSummary } from "../client/types";
-import { explain, words } from "../words";
+import type { Message, RoomSummary } from "../client/types";
+import { explain, isolated, words } from "../words";
 import { IconButton, Problem } from "./controls";
 import { Icon } from "./icons";
 import { isComposing } from "./keys";
-import { concern } from "./state";
+import { type Concern, concern } from "./state";
 
 const CONTENT_CHARACTERS = 4_000;
 const hasKeyboard = matchMedia("(hover: hover)");
@@ -16,6 +16,8 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
   const draftKey = `chatd.draft.${chat.userId}.${room.id}`;
   const [text, setText] = useState(() => localStorage.getItem(draftKey) ?? "");
   const [error, setError] = useState<unknown>(null);
+  const [saving, setSaving] = useState<Concern | null>(null);
+  const wasEdit = useRef(false);
   const about = concern.value;
   const edited = about?.kind === "edit" ? about.message : undefined;
 
@@ -29,9 +31,11 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
   // Before the next key: what is typed then belongs to the message that is edited.
   useLayoutEffect(() => {
     setError(null);
-    if (!about) return;
+    // What was edited is not the draft, which was only put aside.
     if (edited) setText(edited.content);
-    box.current?.focus();
+    else if (wasEdit.current) setText(localStorage.getItem(draftKey) ?? "");
+    wasEdit.current = Boolean(edited);
+    if (about) box.current?.focus();
   }, [about]);
   useLayoutEffect(() => {
     const area = box.current;
@@ -49,21 +53,26 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
   };
   const done = () => {
     concern.value = null;
-    setText(edited ? (localStorage.getItem(draftKey) ?? "") : text);
+    box.current?.focus();
   };
   const content = text.trim();
   const over = [...content].length - CONTENT_CHARACTERS;
-  const send = async () => {
-    if (!content || over > 0) return;
-    if (edited) {
-      try {
-        if (content !== edited.content) await chat.edit(edited, content);
-        done();
-      } catch (failure) {
-        setError(failure);
-      }
-      return;
+  const isHeld = (saving && saving === about) || !content || over > 0;
+  const save = async (message: Message) => {
+    setSaving(about);
+    setError(null);
+    try {
+      if (content !== message.content) await chat.edit(message, content);
+      // Something else may be in the box by now, which is not to be lost.
+      if (concern.peek() === about && box.current?.value.trim() === content) concern.value = null;
+    } catch (failure) {
+      if (concern.peek() === about) setError(failure);
     }
+    setSaving((now) => (now === about ? null : now));
+  };
+  const send = () => {
+    if (isHeld) return;
+    if (edited) return void save(edited);
     chat.outbox.add(room.id, content, about?.message.id);
     chat.typing.stop();
     concern.value = null;
@@ -77,8 +86,8 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
   };
   const press = (event: KeyboardEvent) => {
     if (isComposing(event)) return;
-    const sends = event.key === "Enter" && !event.shiftKey && (hasKeyboard.matches || event.ctrlKey);
-    if (sends) void send();
+    const sends = event.key === "Enter" && !event.shiftKey && (hasKeyboard.matches || event.ctrlKey || event.metaKey);
+    if (sends) send();
     else if (event.key === "Escape" && about) done();
     else if (event.key === "ArrowUp" && !event.altKey && !text && !about) editLast();
     else return;
@@ -89,7 +98,7 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
       {about && (
         <div class="concern">
           <Icon name={edited ? "edit" : "reply"} />
-          <p><strong>{edited ? words.editing : words.replyingTo(about.message.displayName)}</strong>{!edited && <bdi class="what"> {about.message.content}</bdi>}</p>
+          <p><strong>{edited ? words.editing : words.replyingTo(isolated(about.message.displayName))}</strong>{!edited && <bdi class="what"> {about.message.content}</bdi>}</p>
           <IconButton icon="close" name={words.cancel} onClick={done} />
         </div>
       )}
@@ -106,7 +115,7 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
           onKeyDown={press}
           onBlur={() => chat.typing.stop()}
         />
-        <button type="button" class="send" aria-label={edited ? words.save : words.send} title={edited ? words.save : words.send} onClick={send} disabled={!content || over > 0}>
+        <button type="button" class="send" aria-label={edited ? words.save : words.send} title={edited ? words.save : words.send} onClick={send} aria-disabled={Boolean(isHeld)}>
           <Icon name="send" />
         </button>
       </div>

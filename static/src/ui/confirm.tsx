@@ -16,6 +16,7 @@ export function Confirm({ title, action, onDo, onClose, children }: Question) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const act = async () => {
+    if (busy) return;
     setBusy(true);
     try {
       await onDo();
@@ -31,7 +32,7 @@ export function Confirm({ title, action, onDo, onClose, children }: Question) {
       <Problem text={error ? explain(error) : null} />
       <div class="actions">
         <button type="button" onClick={onClose} data-autofocus>{words.cancel}</button>
-        <button type="button" class="danger" onClick={act} disabled={busy}>{action}</button>
+        <button type="button" class="danger" onClick={act} aria-disabled={busy}>{action}</button>
       </div>
     </Dialog>
   );

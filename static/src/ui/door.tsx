@@ -11,11 +11,15 @@ export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
   const [room, setRoom] = useState<Room | null>(null);
   const [gone, setGone] = useState(chat.rooms.gone.has(roomId));
   const [error, setError] = useState<unknown>(null);
+  const load = () => {
+    setError(null);
+    chat.api.room(roomId).then(setRoom, (failure) => (failure.code === "not_found" ? setGone(true) : setError(failure)));
+  };
   useEffect(() => {
     // What was open above the room has gone with it.
     if (overlay.value && ("roomId" in overlay.value || "message" in overlay.value)) overlay.value = null;
     // What is known to have gone is not asked for.
-    if (!gone) chat.api.room(roomId).then(setRoom, () => setGone(true));
+    if (!gone) load();
   }, [roomId]);
   const join = () => chat.api.joinRoom(roomId).then(({ room }) => chat.rooms.put(room), setError);
   return (
@@ -25,12 +29,14 @@ export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
           <h1><bdi>{room.name}</bdi></h1>
           {room.description && <p dir="auto">{room.description}</p>}
           <p class="hint">{words.notIn} {words.memberCount(room.memberCount)}.</p>
-          <Problem text={error ? explain(error) : null} />
           <button type="button" class="primary" onClick={join}>{words.accept}</button>
         </>
       )}
       {gone && <p>{words.roomGone}</p>}
-      {(room || gone) && <a class="button quiet" href="/" onClick={follow}>{words.toRooms}</a>}
+      {!room && !gone && !error && <p>{words.loading}</p>}
+      <Problem text={error ? explain(error) : null} />
+      {error && !room && <button type="button" onClick={load}>{words.retry}</button>}
+      {(room || gone || error) && <a class="button quiet" href="/" onClick={follow}>{words.toRooms}</a>}
     </main>
   );
 }

@@ -5,8 +5,10 @@ import type { Room } from "../client/types";
 import { explain, words } from "../words";
 import { Dialog, Problem } from "./controls";
 import { go } from "./route";
-import { live } from "./state";
+import { live, staysOpen } from "./state";
 
+/** The server gives so many at first. */
+const SHOWN = 50;
 /** After the last key. */
 const PATIENCE_MS = 250;
 
@@ -31,8 +33,10 @@ export function FindRooms({ chat, onClose }: { chat: Chat; onClose: () => void }
   }, [query]);
 
   const enter = async (room: Room) => {
+    const isOpen = staysOpen();
     try {
       if (!mine.some(({ id }) => id === room.id)) chat.rooms.put((await chat.api.joinRoom(room.id)).room);
+      if (!isOpen()) return;
       onClose();
       go(`/r/${room.id}`);
     } catch (failure) {
@@ -56,6 +60,7 @@ export function FindRooms({ chat, onClose }: { chat: Chat; onClose: () => void }
           </li>
         ))}
         {found?.length === 0 && <li class="hint">{query ? words.noneFound : words.nonePublic}</li>}
+        {found && found.length >= SHOWN && <li class="hint">{words.firstFound(found.length)}</li>}
       </ul>
     </Dialog>
   );

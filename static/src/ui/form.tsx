@@ -32,16 +32,26 @@ export function useForm(send: (text: (name: string) => string, form: HTMLFormEle
     }
   };
   const onInput = () => outcome.done && setOutcome({});
-  return { outcome, bind: { ref, onSubmit, onInput } };
+  return { outcome, setOutcome, bind: { ref, onSubmit, onInput } };
 }
 
-/** The button of a form, with what came of it. `told` says that a field shows already what was wrong. */
-export function FormEnd({ outcome, action, done, told }: { outcome: Outcome; action: string; done: string; told: boolean }) {
+interface End {
+  outcome: Outcome;
+  action: string;
+  /** Says that it was done; a form that closes then can be cancelled instead. */
+  done?: string;
+  onCancel?: () => void;
+  /** Whether a field shows already what was wrong. */
+  told?: boolean;
+}
+
+/** The button of a form, with what came of it. It keeps the focus while it is busy. */
+export function FormEnd({ outcome, action, done, onCancel, told }: End) {
   return (
     <>
       <Problem text={outcome.error && !told ? explain(outcome.error) : null} />
       <div class="actions">
-        <p class="hint" role="status">{outcome.done && done}</p>
+        {onCancel ? <button type="button" onClick={onCancel}>{words.cancel}</button> : <p class="hint" role="status">{outcome.done && done}</p>}
         <button type="submit" class="primary" aria-disabled={outcome.busy}>{action}</button>
       </div>
     </>

@@ -16,6 +16,8 @@ const LIVES: [seconds: number, name: string][] = [
   [30 * DAY_S, words.days(30)],
   [0, words.forGood],
 ];
+/** So long the button says that the link was copied. */
+const COPIED_MS = 3_000;
 const USES = [1, 5, 25, 0];
 
 export function InviteDialog({ chat, roomId, onClose }: { chat: Chat; roomId: string; onClose: () => void }) {
@@ -88,6 +90,11 @@ function Link({ invite, scanning, onScan, onRevoke }: Shown) {
     const done = await navigator.clipboard?.writeText(link).then(() => true, () => false);
     setCopied(done || document.execCommand("copy"));
   };
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
   const isSpent = uses >= (maxUses ?? Infinity) || (expiresAt !== null && Date.parse(expiresAt) <= Date.now());
   return (
     <>

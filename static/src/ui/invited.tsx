@@ -1,7 +1,7 @@
 /** `/invite/{token}`: what one is invited to, through signing in and into the room. */
 import { useEffect, useState } from "preact/hooks";
 import type { InvitedTo } from "../client/types";
-import { explain, words } from "../words";
+import { explain, isolated, words } from "../words";
 import { Problem } from "./controls";
 import { follow, go } from "./route";
 import { SignIn } from "./sign-in";
@@ -18,6 +18,7 @@ export function Invited({ token }: { token: string }) {
   }, [token]);
 
   const accept = async () => {
+    if (busy) return;
     setBusy(true);
     setError(null);
     try {
@@ -37,14 +38,14 @@ export function Invited({ token }: { token: string }) {
         {!what && !error && <p class="hint">{words.loading}</p>}
         {what && (
           <>
-            <p class="hint">{words.invitedBy(what.invitedBy)}</p>
+            <p class="hint">{words.invitedBy(isolated(what.invitedBy))}</p>
             <h1 dir="auto">{what.room.name}</h1>
             {what.room.description && <p dir="auto">{what.room.description}</p>}
             <p class="hint">{words.memberCount(what.room.memberCount)}</p>
           </>
         )}
         <Problem text={gone && (error as { code?: string }).code === "not_found" ? words.inviteBad : error ? explain(error) : null} />
-        {what && me && <button type="button" class="primary" onClick={accept} disabled={busy}>{words.accept}</button>}
+        {what && me && <button type="button" class="primary" onClick={accept} aria-disabled={busy}>{words.accept}</button>}
         {(gone || me) && <a class="button quiet" href="/" onClick={follow}>{words.toRooms}</a>}
       </section>
       {what && !me && <section class="card"><SignIn invite={token} startsNew /></section>}

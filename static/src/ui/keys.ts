@@ -25,7 +25,7 @@ export const SHORTCUTS: Readonly<Record<keyof typeof words.places, readonly Shor
     { keys: "Mod+K", name: "switcher", act: () => open("switcher") },
     { keys: "Alt+Shift+ArrowDown", name: "nextUnread", act: (chat) => goUnread(chat, 1) },
     { keys: "Alt+Shift+ArrowUp", name: "previousUnread", act: (chat) => goUnread(chat, -1) },
-    { keys: "?", name: "help", act: (_, event) => !isText(event.target) && open("help") },
+    { keys: "?", name: "help", act: (_, event) => !overlay.value && !isText(event.target) && open("help") },
     { keys: "Escape", name: "escape", act: () => !overlay.value && write() },
   ],
   composer: [
@@ -82,8 +82,14 @@ function isText(target: EventTarget | null): boolean {
 }
 
 function open(kind: "switcher" | "help"): boolean {
-  if (overlay.value?.kind !== kind) overlay.value = { kind };
+  if (overlay.value?.kind !== kind && !isWritten()) overlay.value = { kind };
   return true;
+}
+
+/** Whether there is something in a dialog's form that would be lost with it. */
+function isWritten(): boolean {
+  const boxes = document.querySelectorAll<HTMLInputElement>("dialog form :read-write");
+  return [...boxes].some(({ value, defaultValue }) => value !== defaultValue);
 }
 
 /** Back to where one writes. */

@@ -1,47 +1,51 @@
 /** Making a room. */
-import { useState } from "preact/hooks";
+import { useId } from "preact/hooks";
 import type { Chat } from "../client/chat";
-import { explain, words } from "../words";
-import { Dialog, Field, Problem } from "./controls";
+import type { Room } from "../client/types";
+import { words } from "../words";
+import { Dialog, Field } from "./controls";
+import { FormEnd, useForm } from "./form";
 import { go } from "./route";
+import { staysOpen } from "./state";
 
-export const NAME_CHARACTERS = 80;
-export const DESCRIPTION_CHARACTERS = 500;
+const NAME_CHARACTERS = 80;
+const DESCRIPTION_CHARACTERS = 500;
 
 export function NewRoom({ chat, onClose }: { chat: Chat; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const description = String(form.get("description") ?? "").trim();
-    setBusy(true);
-    try {
-      const room = await chat.api.createRoom({
-        name: String(form.get("name") ?? "").trim(),
-        isPrivate: form.has("private"),
-        ...(description && { description }),
-      });
-      chat.rooms.put(room);
-      onClose();
-      go(`/r/${room.id}`);
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
+  const { outcome, bind } = useForm(async (text) => {
+    const isOpen = staysOpen();
+    const description = text("description").trim();
+    const room = await chat.api.createRoom({
+      name: text("name").trim(),
+      isPrivate: text("private") !== "",
+      ...(description && { description }),
+    });
+    chat.rooms.put(room);
+    if (!isOpen()) return;
+    onClose();
+    go(`/r/${room.id}`);
+  });
   return (
     <Dialog title={words.newRoom} onClose={onClose}>
-      <form onSubmit={submit}>
-        <Field label={words.roomName} name="name" maxLength={NAME_CHARACTERS} autocomplete="off" required />
-        <Field label={words.roomDescription} name="description" maxLength={DESCRIPTION_CHARACTERS} autocomplete="off" />
+      <form {...bind}>
+        <RoomFields />
         <label class="check"><input type="checkbox" name="private" defaultChecked /> {words.keepPrivate}</label>
-        <Problem text={error ? explain(error) : null} />
-        <div class="actions">
-          <button type="button" onClick={onClose}>{words.cancel}</button>
-          <button type="submit" class="primary" disabled={busy}>{words.create}</button>
-        </div>
+        <FormEnd outcome={outcome} action={words.create} onCancel={onClose} />
       </form>
     </Dialog>
+  );
+}
+
+/** A room's name and what it is for. */
+export function RoomFields({ room }: { room?: Room }) {
+  const id = useId();
+  return (
+    <>
+      <Field label={words.roomName} name="name" defaultValue={room?.name} maxLength={NAME_CHARACTERS} autocomplete="off" required />
+      <div class="field">
+        <label for={id}>{words.roomDescription}</label>
+        <textarea id={id} name="description" rows={3} dir="auto" defaultValue={room?.description ?? ""} maxLength={DESCRIPTION_CHARACTERS} />
+      </div>
+    </>
   );
 }

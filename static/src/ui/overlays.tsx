@@ -16,7 +16,10 @@ import { words } from "../words";
 
 export function Overlays({ chat }: { chat: Chat }) {
   const what = overlay.value;
-  const close = () => (overlay.value = null);
+  // What was closed while it waited for an answer closes nothing else.
+  const close = () => {
+    if (overlay.peek() === what) overlay.value = null;
+  };
   switch (what?.kind) {
     case "new-room":
       return <NewRoom chat={chat} onClose={close} />;

@@ -1,5 +1,6 @@
 /** Which page is shown: the browser's address decides. */
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
+import { overlay } from "./state";
 
 export type Route = { page: "home" } | { page: "room"; roomId: string } | { page: "invite"; token: string };
 
@@ -12,11 +13,20 @@ function read(): Route {
 
 export const route = signal<Route>(read());
 
-addEventListener("popstate", () => (route.value = read()));
+/** Shows another page. What was open above the former one goes first: nothing under it could take the focus. */
+function show(): void {
+  batch(() => {
+    overlay.value = null;
+    route.value = read();
+  });
+}
+
+addEventListener("popstate", show);
 
 export function go(path: string, { replace = false } = {}): void {
-  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
-  route.value = read();
+  if (path === location.pathname) return;
+  history[replace ? "replaceState" : "pushState"](null, "", path);
+  show();
 }
 
 /** For links within the page: those that open elsewhere are left to the browser. */

@@ -1,7 +1,7 @@
 /** Who has seen a message: in a line below the newest one, and in full in a dialog. */
 import type { Chat } from "../client/chat";
 import type { Member, Message } from "../client/types";
-import { words } from "../words";
+import { isolated, words } from "../words";
 import { Avatar, Dialog } from "./controls";
 import { live, overlay } from "./state";
 
@@ -20,10 +20,10 @@ export function SeenLine({ chat, message }: { chat: Chat; message: Message }) {
   if (seen.length === 0) return null;
   // Where one name would be left out, there is place for it.
   const named = seen.length === NAMED + 1 ? seen : seen.slice(0, NAMED);
-  const names = named.map(({ displayName }) => displayName);
+  const names = named.map(({ displayName }) => isolated(displayName));
   return (
     <button type="button" onClick={() => (overlay.value = { kind: "seen", message })}>
-      <bdi>{words.seenBy(names, seen.length - names.length)}</bdi>
+      {words.seenBy(names, seen.length - names.length)}
     </button>
   );
 }

@@ -8,7 +8,7 @@ import { Notifications } from "./notifications";
 import { Password } from "./password";
 import { Profile } from "./profile";
 import { Sessions } from "./sessions";
-import { live, overlay, session } from "./state";
+import { live, session } from "./state";
 
 const SECTIONS: [title: string, content: FunctionComponent][] = [
   [words.profile, Profile],
@@ -20,10 +20,6 @@ const SECTIONS: [title: string, content: FunctionComponent][] = [
 
 export function Settings({ onClose }: { onClose: () => void }) {
   const me = live(session.user);
-  const leave = () => {
-    overlay.value = null;
-    void session.signOut();
-  };
   return (
     <Dialog title={words.settings} onClose={onClose}>
       <div class="sections">
@@ -31,7 +27,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
       </div>
       <div class="actions">
         <p class="hint">{words.signedInAs(me?.username ?? "")}</p>
-        <button type="button" onClick={leave}>{words.signOut}</button>
+        <button type="button" onClick={() => void session.signOut()}>{words.signOut}</button>
       </div>
     </Dialog>
   );

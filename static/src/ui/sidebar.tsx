@@ -8,6 +8,7 @@ import { memo } from "./memo";
 import { follow, route } from "./route";
 import { live, overlay, session } from "./state";
 import { briefTime } from "./time";
+import { Badge } from "./unread";
 
 export function Sidebar({ chat }: { chat: Chat }) {
   const rooms = live(chat.rooms.list);
@@ -62,12 +63,7 @@ const RoomLink = memo(function RoomLink({ room, isOpen }: { room: RoomSummary; i
           {last && <bdi class="who">{last.displayName}: </bdi>}
           <bdi>{text}</bdi>
         </span>
-        {room.unread > 0 && (
-          <span class="badge">
-            <span aria-hidden="true">{room.unread > 99 ? "99+" : room.unread}</span>
-            <span class="unseen">{words.unread(room.unread)}</span>
-          </span>
-        )}
+        {room.unread > 0 && <Badge count={room.unread} />}
       </a>
     </li>
   );

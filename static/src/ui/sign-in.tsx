@@ -1,39 +1,30 @@
 /** Signing in, and making an account. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../client/api";
 import { explain, words } from "../words";
 import { Field, Problem } from "./controls";
-import { passwordHint, passwordProblem, problemAt } from "./form";
+import { passwordHint, passwordProblem, problemAt, useForm } from "./form";
 import { session } from "./state";
 
 export function SignIn({ invite, startsNew = false }: { invite?: string; startsNew?: boolean }) {
   const [isNew, setNew] = useState(startsNew);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (name: string) => String(form.get(name) ?? "").trim();
+  const { outcome, setOutcome, bind } = useForm((text) => {
     // Spaces at the ends of a password belong to it.
-    const password = String(form.get("password") ?? "");
-    setBusy(true);
-    setError(null);
-    try {
-      if (isNew) await session.register({ username: text("username"), email: text("email"), password, ...(invite && { invite }) });
-      else await session.signIn(text("username"), password);
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
+    const [username, email, password] = [text("username").trim(), text("email").trim(), text("password")];
+    return isNew ? session.register({ username, email, password, ...(invite && { invite }) }) : session.signIn(username, password);
+  });
+  const { busy, error } = outcome;
+  useEffect(() => {
+    if (session.wasEnded) setOutcome({ error: { code: "unauthorized" } });
+    session.wasEnded = false;
+  }, []);
 
   const turn = () => {
     setNew(!isNew);
-    setError(null);
+    setOutcome({});
   };
   return (
-    <form class="sign-in" onSubmit={submit} key={String(isNew)}>
+    <form class="sign-in" {...bind} key={String(isNew)}>
       <h1>{isNew ? words.welcomeNew : words.welcome}</h1>
       <Field
         label={isNew ? words.username : words.nameOrEmail}
@@ -55,7 +46,7 @@ export function SignIn({ invite, startsNew = false }: { invite?: string; startsN
         required
       />
       <Problem text={error ? (isNew ? refusal(error) : explain(error)) : null} />
-      <button type="submit" class="primary" disabled={busy}>{isNew ? words.register : words.signIn}</button>
+      <button type="submit" class="primary" aria-disabled={busy}>{isNew ? words.register : words.signIn}</button>
       <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>
     </form>
   );

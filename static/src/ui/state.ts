@@ -21,23 +21,6 @@ export function live<T>(observable: Observable<T>): T {
 
 export const session = new Session(location.origin);
 
-/** The chat of whoever is signed in. */
-export const chat = signal<Chat | null>(null);
-
-const userId = computed(() => live(session.user)?.id);
-effect(() => {
-  const id = userId.value;
-  chat.peek()?.close();
-  const next = id ? new Chat(location.origin, session.api, () => session.token, id, session.isEnded) : null;
-  // The account may have been changed on another device.
-  next?.connection.state.watch(({ status }) => status === "online" && void session.look());
-  chat.value = next;
-});
-effect(() => {
-  const user = live(session.user);
-  if (user) chat.value?.rename(user.id, user.displayName);
-});
-
 /** A message that is being answered or edited, in the room that is open. */
 export type Concern = { kind: "reply" | "edit"; message: Message };
 export const concern = signal<Concern | null>(null);
@@ -49,6 +32,31 @@ export type Overlay =
   | { kind: "member"; roomId: string; userId: string }
   | { kind: "delete-message" | "seen"; message: Message };
 export const overlay = signal<Overlay | null>(null);
+
+/** Tells later whether what is open above the page now has stayed open. */
+export function staysOpen(): () => boolean {
+  const what = overlay.peek();
+  return () => overlay.peek() === what;
+}
+
+/** The chat of whoever is signed in. */
+export const chat = signal<Chat | null>(null);
+
+const userId = computed(() => live(session.user)?.id);
+effect(() => {
+  const id = userId.value;
+  chat.peek()?.close();
+  // What was open was another account's.
+  concern.value = overlay.value = null;
+  const next = id ? new Chat(location.origin, session.api, () => session.token, id, session.isEnded) : null;
+  // The account may have been changed on another device.
+  next?.connection.state.watch(({ status }) => status === "online" && void session.look());
+  chat.value = next;
+});
+effect(() => {
+  const user = live(session.user);
+  if (user) chat.value?.rename(user.id, user.displayName);
+});
 
 /** Whether the page is looked at. */
 export const watched = signal(isWatched());

@@ -9,6 +9,7 @@ import { isComposing } from "./keys";
 import { matching } from "./match";
 import { go, route } from "./route";
 import { live, overlay } from "./state";
+import { Badge } from "./unread";
 
 /** More than anybody looks through; typing finds the others. */
 const MOST_ROOMS = 50;
@@ -77,12 +78,7 @@ export function Switcher({ chat, onClose }: { chat: Chat; onClose: () => void })
           <li key={room.id} {...option(index)}>
             <Icon name={room.isPrivate ? "lock" : "hash"} />
             <span class="name"><bdi>{room.name}</bdi></span>
-            {room.unread > 0 && (
-              <span class="badge">
-                <span aria-hidden="true">{room.unread > 99 ? "99+" : room.unread}</span>
-                <span class="unseen">{words.unread(room.unread)}</span>
-              </span>
-            )}
+            {room.unread > 0 && <Badge count={room.unread} />}
           </li>
         ))}
         {MORE.map(([icon, kind, name], index) => (

@@ -1,4 +1,5 @@
 /** Times as people read them, in the browser's time zone. */
+import { signal } from "@preact/signals";
 import { words } from "../words";
 
 // The region of the browser's language decides on the form, the words on the language.
@@ -20,9 +21,22 @@ function midnight(date: Date): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
+/** The day that it is: whatever is drawn with it is drawn anew at midnight. */
+const today = signal(0);
+let untilMidnight = 0;
+function look(): void {
+  const now = new Date();
+  today.value = midnight(now);
+  clearTimeout(untilMidnight);
+  untilMidnight = setTimeout(look, new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime());
+}
+look();
+// Timers stand still while a computer sleeps.
+document.addEventListener("visibilitychange", look);
+
 /** How many days ago, by the calendar. */
 function daysAgo(date: Date): number {
-  return Math.round((midnight(new Date()) - midnight(date)) / DAY_MS);
+  return Math.round((today.value - midnight(date)) / DAY_MS);
 }
 
 export function dayKey(time: string): number {

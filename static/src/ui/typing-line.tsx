@@ -1,6 +1,6 @@
 /** Who is writing. Its place is kept, so that nothing moves when somebody begins. */
 import type { Chat } from "../client/chat";
-import { words } from "../words";
+import { isolated, words } from "../words";
 import { live } from "./state";
 
 export function TypingLine({ chat, roomId }: { chat: Chat; roomId: string }) {
@@ -8,7 +8,7 @@ export function TypingLine({ chat, roomId }: { chat: Chat; roomId: string }) {
   const others = typists.filter(({ userId }) => userId !== chat.userId);
   return (
     <p class="typing" role="status">
-      {others.length > 0 && <bdi>{words.typing(others.map(({ displayName }) => displayName))}</bdi>}
+      {others.length > 0 && words.typing(others.map(({ displayName }) => isolated(displayName)))}
     </p>
   );
 }
