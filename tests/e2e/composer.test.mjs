@@ -166,3 +166,38 @@ test("a message that is refused says why, and is sent again or discarded", async
   assert.equal(await ada.message("Never mind").count(), 0);
   assert.deepEqual(ada.complaints, []);
 });
+
+test("the newest messages stay in sight while what one writes grows", async () => {
+  const lena = await Visitor.arrive(browser, server, "lena", { viewport: { width: 360, height: 420 } });
+  await lena.page.goto("/");
+  await lena.register();
+  await lena.makeRoom("A room with a name that is longer than the place for it");
+  for (let n = 1; n <= 12; n++) await lena.say(`entry ${n}`);
+  await lena.misses(lena.log.locator(".is-pending"));
+  const height = async () => (await lena.box.boundingBox()).height;
+  const line = await height();
+  for (let n = 1; n <= 5; n++) {
+    await lena.box.pressSequentially(`line ${n}`);
+    await lena.box.press("Shift+Enter");
+    const below = await lena.log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+    assert.ok(below < 2, `the end is ${below} px below`);
+    assert.equal(await lena.page.getByRole("button", { name: "To the newest" }).count(), 0);
+  }
+  assert.ok((await height()) > 3 * line);
+  await lena.box.fill("");
+  assert.equal(await height(), line);
+});
+
+test("a message that is edited to nothing may be deleted", async () => {
+  const mona = await Visitor.arrive(browser, server, "mona");
+  await mona.page.goto("/");
+  await mona.register();
+  await mona.makeRoom("The shed");
+  await mona.say("Not this");
+  await mona.misses(mona.log.locator(".is-pending"));
+  await mona.box.press("ArrowUp");
+  await mona.box.fill("");
+  await mona.box.press("Enter");
+  await mona.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await mona.sees(mona.message("This message was deleted."));
+});

@@ -34,7 +34,7 @@ test("who is removed while looking is told so, and sees no more of the room", as
   const { users } = await ada.request(200, "GET", `/api/rooms/${room.id}/users`);
   const { userId } = users.find(({ username }) => username === "bob");
   await ada.request(204, "DELETE", `/api/rooms/${room.id}/users/${userId}`);
-  await bob.sees(bob.page.getByText("You are not a member of this room."));
+  await bob.sees(bob.page.getByRole("alert").getByText(/^You are not in “.*The kitchen.*” any more\.$/));
   await bob.sees(bob.page.getByText("You are in no room yet."));
   assert.equal(await bob.page.getByText("I am here").count(), 0);
   assert.deepEqual(bob.complaints, []);

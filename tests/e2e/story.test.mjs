@@ -32,7 +32,6 @@ test("whoever follows the link sees what it is for, registers and is in the room
   await bob.sees(page.getByText(/^.?ada.? invites you to$/));
   await bob.sees(page.getByRole("heading", { name: "The kitchen" }));
   await bob.register();
-  await page.getByRole("button", { name: "Join room" }).click();
   await bob.sees(bob.box);
   await ada.sees(ada.page.getByText("2 members"));
 });

@@ -36,7 +36,7 @@ export class Session {
     };
     addEventListener("storage", (event) => event.key === KEY && this.#load());
     this.#load();
-    for (const token of leaving()) void this.#leave(token);
+    this.#leaveAll();
   }
 
   get token(): string | undefined {
@@ -74,7 +74,11 @@ export class Session {
     await ended;
   }
 
-  /** Ends a session on the server; where that cannot be reached, it is done when the page is opened again. */
+  #leaveAll(): void {
+    for (const token of leaving()) void this.#leave(token);
+  }
+
+  /** Ends a session on the server; where that cannot be reached, it is done at the next sign-in or when the page is opened. */
   async #leave(token: string): Promise<void> {
     keepLeaving([...leaving(), token]);
     try {
@@ -93,6 +97,7 @@ export class Session {
 
   #begin(signedIn: SignedIn): void {
     this.wasEnded = false;
+    this.#leaveAll();
     this.#keep({ ...signedIn, since: Date.now() });
   }
 

@@ -6,7 +6,7 @@ import { explain, isolated, words } from "../words";
 import { IconButton, Problem } from "./controls";
 import { Icon } from "./icons";
 import { isComposing } from "./keys";
-import { type Concern, concern } from "./state";
+import { type Concern, concern, overlay } from "./state";
 
 const CONTENT_CHARACTERS = 4_000;
 const hasKeyboard = matchMedia("(hover: hover)");
@@ -37,12 +37,6 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
     wasEdit.current = Boolean(edited);
     if (about) box.current?.focus();
   }, [about]);
-  useLayoutEffect(() => {
-    const area = box.current;
-    if (!area) return;
-    area.style.height = "auto";
-    area.style.height = `${area.scrollHeight}px`;
-  }, [text]);
 
   const write = (written: string) => {
     setText(written);
@@ -71,6 +65,7 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
     setSaving((now) => (now === about ? null : now));
   };
   const send = () => {
+    if (edited && !content) return void (overlay.value = { kind: "delete-message", message: edited });
     if (isHeld) return;
     if (edited) return void save(edited);
     chat.outbox.add(room.id, content, about?.message.id);
@@ -104,17 +99,20 @@ export function Composer({ chat, room }: { chat: Chat; room: RoomSummary }) {
       )}
       <Problem text={error ? explain(error) : over > 0 ? words.tooLong(over) : null} />
       <div class="writing">
-        <textarea
-          ref={box}
-          rows={1}
-          dir="auto"
-          value={text}
-          aria-label={words.write(room.name)}
-          placeholder={words.write(room.name)}
-          onInput={(event) => write(event.currentTarget.value)}
-          onKeyDown={press}
-          onBlur={() => chat.typing.stop()}
-        />
+        {/* The text stands behind the box as well, unseen, and makes it as high as it needs to be. */}
+        <div class="grows" data-text={text}>
+          <textarea
+            ref={box}
+            rows={1}
+            dir="auto"
+            value={text}
+            aria-label={words.write(room.name)}
+            placeholder={words.write(room.name)}
+            onInput={(event) => write(event.currentTarget.value)}
+            onKeyDown={press}
+            onBlur={() => chat.typing.stop()}
+          />
+        </div>
         <button type="button" class="send" aria-label={edited ? words.save : words.send} title={edited ? words.save : words.send} onClick={send} aria-disabled={Boolean(isHeld)}>
           <Icon name="send" />
         </button>

@@ -2,12 +2,13 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import type { Room } from "../client/types";
-import { explain, words } from "../words";
+import { explain, isolated, words } from "../words";
 import { Problem } from "./controls";
 import { follow } from "./route";
 import { overlay } from "./state";
 
-export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
+/** `left` is the name of the room if one was in it until now. */
+export function Door({ chat, roomId, left }: { chat: Chat; roomId: string; left: string | undefined }) {
   const [room, setRoom] = useState<Room | null>(null);
   const [gone, setGone] = useState(chat.rooms.gone.has(roomId));
   const [error, setError] = useState<unknown>(null);
@@ -24,11 +25,12 @@ export function Door({ chat, roomId }: { chat: Chat; roomId: string }) {
   const join = () => chat.api.joinRoom(roomId).then(({ room }) => chat.rooms.put(room), setError);
   return (
     <main class="no-room">
+      {left && <p role="alert">{words.removedFrom(isolated(left))}</p>}
       {room && (
         <>
           <h1><bdi>{room.name}</bdi></h1>
           {room.description && <p dir="auto">{room.description}</p>}
-          <p class="hint">{words.notIn} {words.memberCount(room.memberCount)}.</p>
+          <p class="hint">{!left && words.notIn} {words.memberCount(room.memberCount)}</p>
           <button type="button" class="primary" onClick={join}>{words.accept}</button>
         </>
       )}

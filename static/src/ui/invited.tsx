@@ -23,7 +23,7 @@ export function Invited({ token }: { token: string }) {
     setError(null);
     try {
       const { room } = await session.api.acceptInvite(token);
-      me?.rooms.put(room);
+      chat.peek()?.rooms.put(room);
       go(`/r/${room.id}`, { replace: true });
     } catch (failure) {
       setError(failure);
@@ -32,6 +32,7 @@ export function Invited({ token }: { token: string }) {
   };
 
   const gone = error && !what;
+  const code = (error as { code?: string } | null)?.code;
   return (
     <main class="door">
       <section class="card invited">
@@ -44,11 +45,11 @@ export function Invited({ token }: { token: string }) {
             <p class="hint">{words.memberCount(what.room.memberCount)}</p>
           </>
         )}
-        <Problem text={gone && (error as { code?: string }).code === "not_found" ? words.inviteBad : error ? explain(error) : null} />
-        {what && me && <button type="button" class="primary" onClick={accept} aria-disabled={busy}>{words.accept}</button>}
+        <Problem text={code === "not_found" ? words.inviteBad : error ? explain(error) : null} />
+        {what && me && code !== "invite_expired" && <button type="button" class="primary" onClick={accept} aria-disabled={busy}>{words.accept}</button>}
         {(gone || me) && <a class="button quiet" href="/" onClick={follow}>{words.toRooms}</a>}
       </section>
-      {what && !me && <section class="card"><SignIn invite={token} startsNew /></section>}
+      {what && !me && <section class="card"><SignIn invite={token} onRegistered={accept} /></section>}
     </main>
   );
 }

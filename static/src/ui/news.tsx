@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import type { Message } from "../client/types";
-import { words } from "../words";
+import { isolated, words } from "../words";
 
 /** More that come at once are only counted. */
 const SPOKEN_AT_ONCE = 3;
@@ -17,7 +17,7 @@ export function News({ chat, messages }: { chat: Chat; messages: readonly Messag
     const fresh = known.current ? messages.filter(({ seq, userId }) => seq > known.current && userId !== chat.userId) : [];
     known.current = lastSeq;
     if (fresh.length === 0) return;
-    const spoken = fresh.map(({ seq, displayName, content }) => ({ seq, text: words.says(displayName, content) }));
+    const spoken = fresh.map(({ seq, displayName, content }) => ({ seq, text: words.says(isolated(displayName), content) }));
     const added = fresh.length > SPOKEN_AT_ONCE ? [{ seq: lastSeq, text: words.newMessages(fresh.length) }] : spoken;
     setLines((before) => [...before, ...added].slice(-KEPT));
   }, [lastSeq]);

@@ -1,4 +1,5 @@
 /** One room: its messages, the place to write, its members. */
+import { useRef } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import { words } from "../words";
 import { Composer } from "./composer";
@@ -14,8 +15,10 @@ import { TypingLine } from "./typing-line";
 export function RoomPage({ chat, roomId }: { chat: Chat; roomId: string }) {
   const rooms = live(chat.rooms.list);
   const room = rooms?.find(({ id }) => id === roomId);
+  const name = useRef<string | undefined>(undefined);
+  if (room) name.current = room.name;
   if (!rooms) return <main class="no-room"><p>{words.loading}</p></main>;
-  if (!room) return <Door chat={chat} roomId={roomId} />;
+  if (!room) return <Door chat={chat} roomId={roomId} left={name.current} />;
   const open = (kind: "invite" | "members" | "about") => () => (overlay.value = { kind, roomId });
   return (
     <>

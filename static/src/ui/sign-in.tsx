@@ -6,12 +6,15 @@ import { Field, Problem } from "./controls";
 import { passwordHint, passwordProblem, problemAt, useForm } from "./form";
 import { session } from "./state";
 
-export function SignIn({ invite, startsNew = false }: { invite?: string; startsNew?: boolean }) {
-  const [isNew, setNew] = useState(startsNew);
-  const { outcome, setOutcome, bind } = useForm((text) => {
+/** With an invite, a new account is a member of its room, and `onRegistered` is called. */
+export function SignIn({ invite, onRegistered }: { invite?: string; onRegistered?: () => void }) {
+  const [isNew, setNew] = useState(Boolean(invite));
+  const { outcome, setOutcome, bind } = useForm(async (text) => {
     // Spaces at the ends of a password belong to it.
     const [username, email, password] = [text("username").trim(), text("email").trim(), text("password")];
-    return isNew ? session.register({ username, email, password, ...(invite && { invite }) }) : session.signIn(username, password);
+    if (!isNew) return session.signIn(username, password);
+    await session.register({ username, email, password, ...(invite && { invite }) });
+    onRegistered?.();
   });
   const { busy, error } = outcome;
   useEffect(() => {
@@ -23,9 +26,11 @@ export function SignIn({ invite, startsNew = false }: { invite?: string; startsN
     setNew(!isNew);
     setOutcome({});
   };
+  // What one is invited to stands above.
+  const Heading = invite ? "h2" : "h1";
   return (
     <form class="sign-in" {...bind} key={String(isNew)}>
-      <h1>{isNew ? words.welcomeNew : words.welcome}</h1>
+      <Heading>{isNew ? words.welcomeNew : words.welcome}</Heading>
       <Field
         label={isNew ? words.username : words.nameOrEmail}
         name="username"

@@ -1,5 +1,8 @@
 /** The words of the first of the browser's languages that there is, else English. */
+import type { ErrorBody } from "../client/types";
 import { type Words, words as english } from "./languages/en";
+
+const MINUTE_MS = 60_000;
 
 /** A language is a file: the bundler finds all that are there, and puts them into the one bundle. */
 async function load(name: string): Promise<Words | undefined> {
@@ -27,7 +30,9 @@ export function isolated(name: string): string {
 
 /** What a refusal means in the reader's language. */
 export function explain(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
+  const { code, message, details } = error as Partial<ErrorBody>;
   if (code === "invalid_input") return words.invalid;
+  const minutes = Math.ceil((details?.retryAfterMs ?? 0) / MINUTE_MS);
+  if (code === "rate_limited" && minutes > 1) return words.tooMany(new Intl.RelativeTimeFormat(words.language).format(minutes, "minute"));
   return (code && words.errors[code]) || message || words.errors.internal || "";
 }

@@ -38,6 +38,7 @@ export const words = {
     overloaded: "The server is busy. Try again in a moment.",
     internal: "The server made a mistake.",
   } as Record<string, string>,
+  tooMany: (when: string) => `Too many tries. Try again ${when}.`,
   invalid: "Please check what you wrote.",
   taken: "This is taken already.",
   // Rooms
@@ -66,6 +67,7 @@ export const words = {
   deleteRoom: "Delete room",
   deleteRoomSure: (room: string) => `Delete “${room}” with all its messages, for everybody?`,
   roomGone: "This room does not exist, or it is private and you are not in it.",
+  removedFrom: (room: string) => `You are not in “${room}” any more.`,
   notIn: "You are not a member of this room.",
   back: "Back to the rooms",
   about: "About this room",
@@ -167,7 +169,7 @@ export const words = {
   says: (who: string, what: string) => `${who}: ${what}`,
   // Connection
   connecting: "Connecting…",
-  disconnected: "Not connected. What you write is sent later.",
+  disconnected: "Not connected. New messages are sent later.",
   nextTry: (seconds: number) => n(seconds, "Next try in # second", "Next try in # seconds"),
   tryNow: "Try now",
   // Keys
