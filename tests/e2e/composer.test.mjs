@@ -117,6 +117,30 @@ test("an edit that is saved late takes nothing from what is being written by the
   await ada.sees(ada.message("half a sentence").getByRole("button", { name: /In reply to/ }));
 });
 
+test("an edit that is saved after one has gone to another room leaves alone what is done there", async () => {
+  await ada.makeRoom("The shelf");
+  await ada.say("Elsewhere");
+  await ada.misses(ada.log.locator(".is-pending"));
+  await page.getByRole("link", { name: /^The desk/ }).click();
+  await ada.sees(ada.message("half a sentence"));
+  await does("half a sentence", "Edit");
+  await ada.box.fill("a whole sentence");
+  const held = await hold("**/messages/*");
+  await page.keyboard.press("Enter");
+  await held.begun;
+  await page.getByRole("link", { name: /^The shelf/ }).click();
+  await ada.sees(ada.message("Elsewhere"));
+  await does("Elsewhere", "Reply");
+  await ada.sees(page.getByText(/^Replying to/));
+  held.go();
+  await page.unrouteAll({ behavior: "wait" });
+  await ada.sees(page.getByText(/^Replying to/));
+  await ada.say("An answer");
+  await ada.sees(ada.message("An answer").getByRole("button", { name: /In reply to/ }));
+  await page.getByRole("link", { name: /^The desk/ }).click();
+  await ada.sees(ada.message("a whole sentence"));
+});
+
 test("with a keyboard beside a touch screen, Ctrl+Enter and Cmd+Enter send", async () => {
   const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
   const bob = await Visitor.arrive(browser, server, "bob", phone);

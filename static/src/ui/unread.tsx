@@ -1,4 +1,4 @@
-/** How much is unread, where it is seen while the page is not: its title, its icon, and the installed app's badge. */
+/** How much is unread: in the lists of rooms, and where it is seen while the page is not: its title, its icon, and the installed app's badge. */
 import { useEffect } from "preact/hooks";
 import { words } from "../words";
 
