@@ -60,7 +60,7 @@ const RoomLink = memo(function RoomLink({ room, isOpen }: { room: RoomSummary; i
         <span class="name"><bdi>{room.name}</bdi></span>
         {last && <time dateTime={last.createdAt}>{briefTime(last.createdAt)}</time>}
         <span class={last ? "last" : "last hint"}>
-          {last && <bdi class="who">{last.displayName}: </bdi>}
+          {last && <><bdi class="who">{last.displayName}:</bdi>{" "}</>}
           <bdi>{text}</bdi>
         </span>
         {room.unread > 0 && <Badge count={room.unread} />}
