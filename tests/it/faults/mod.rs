@@ -1,9 +1,13 @@
 //! The promises at the head of the design, held under faults: in a short form here, in full by
 //! `tests/run faults`, which sets `CHATD_FAULTS=full` and prints the figures.
 
+mod clock;
 mod floods;
 mod hostile;
 mod never_reads;
+mod silent;
+mod strangers;
+mod too_many;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
