@@ -46,7 +46,7 @@ async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
     let felt = if full() {
         let floods = async {
             loop {
-                flood(&hall).await
+                flood(&hall).await;
             }
         };
         Some(hall.felt(PACE, floods).await)

@@ -3,13 +3,15 @@
 use super::super::harness::stream;
 use super::hostile::Hall;
 use super::{full, report};
-use chatd::server::limits::{BODY_TIMEOUT, HEADER_TIMEOUT};
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+/// What is promised.
+const HEADER_WITHIN: Duration = Duration::from_secs(10);
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// So many of each kind.
 const CLIENTS: usize = 20;
 /// Between two bytes of what drips.
@@ -30,19 +32,19 @@ const HEADS: [Dawdling; 3] = [
         what: "no header",
         start: "",
         drips: false,
-        within: HEADER_TIMEOUT,
+        within: HEADER_WITHIN,
     },
     Dawdling {
         what: "a header a byte a second",
         start: "GET / HTTP/1.1\r\nX-Drip: ",
         drips: true,
-        within: HEADER_TIMEOUT,
+        within: HEADER_WITHIN,
     },
     Dawdling {
         what: "a first byte and no more",
         start: "G",
         drips: false,
-        within: HEADER_TIMEOUT,
+        within: HEADER_WITHIN,
     },
 ];
 
@@ -52,14 +54,14 @@ const BODIES: [Dawdling; 2] = [
         start: "POST /api/auth/login HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n\
                 Content-Length: 40\r\n\r\n{\"username\": \"ada\"",
         drips: false,
-        within: BODY_TIMEOUT,
+        within: BODY_WITHIN,
     },
     Dawdling {
         what: "a body a byte a second",
         start: "POST /api/auth/login HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n\
                 Content-Length: 4000\r\n\r\n{",
         drips: true,
-        within: BODY_TIMEOUT,
+        within: BODY_WITHIN,
     },
 ];
 

@@ -128,8 +128,7 @@ async fn upgrades_that_are_not_finished_and_sockets_that_do_not_connect_are_gone
         let_be("CONNECT with a bad token", websocket(url, &bad_token)),
         let_be("CONNECT elsewhere", websocket(url, &["40/elsewhere,"])),
     );
-    let (a, b, c, d, e, f, g, h) = figures;
-    report("strangers: let be", [a, b, c, d, e, f, g, h].join(", "));
+    report("strangers: let be", <[String; 8]>::from(figures).join(", "));
 }
 
 #[tokio::test]

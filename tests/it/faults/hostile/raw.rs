@@ -14,19 +14,22 @@ pub const PING: u8 = 9;
 pub const FINAL: u8 = 0x80;
 /// The frame is masked, as each of a client's must be. A mask of zeros changes nothing.
 const MASKED: u8 = 0x80;
+const LONGEST_SHORT: u8 = 125;
+const LENGTH_IN_2_BYTES: u8 = 126;
+const LENGTH_IN_8_BYTES: u8 = 127;
 const MASK: [u8; 4] = [0; 4];
 
 /// The head of a frame that says that it has so many bytes.
 pub fn head(kind: u8, length: u64) -> Vec<u8> {
     let mut head = vec![kind];
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short @ ..=125), _) => head.push(MASKED | short),
+        (Ok(short @ ..=LONGEST_SHORT), _) => head.push(MASKED | short),
         (_, Ok(middle)) => {
-            head.push(MASKED | 126);
+            head.push(MASKED | LENGTH_IN_2_BYTES);
             head.extend(middle.to_be_bytes());
         }
         _ => {
-            head.push(MASKED | 127);
+            head.push(MASKED | LENGTH_IN_8_BYTES);
             head.extend(length.to_be_bytes());
         }
     }
