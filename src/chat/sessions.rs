@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// A session's last use is kept to within so many milliseconds.
-const TOUCH_MS: i64 = 60_000;
+const TOUCH_MS: u64 = 60_000;
 /// Characters kept of what a client calls itself.
 const USER_AGENT_CHARS: usize = 200;
 
@@ -94,7 +94,8 @@ impl Sessions {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         live.get(&id).is_some_and(|session| {
             let before = session.last_seen_at.load(Ordering::Relaxed);
-            now.0 - before > TOUCH_MS
+            // A clock that was set back leaves a last use that is yet to come.
+            now.0.abs_diff(before) > TOUCH_MS
                 && session
                     .last_seen_at
                     .compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed)

@@ -113,7 +113,7 @@ impl Inbound {
             ));
         }
         match self.connection.visit.events.charge() {
-            Ok(()) => self.connection.visit.behaved(),
+            Ok(()) => self.connection.visit.behaved(text.len()),
             // Clients send it on every key. It is let through, and costs nothing if it says nothing new.
             Err(_) if answer.event == events::TYPING => answer.over_rate = true,
             Err(refused) => return Err(refused),

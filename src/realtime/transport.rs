@@ -12,13 +12,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 
 use futures_util::task::AtomicWaker;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 /// What a connection's guard shares with the rest of the server, held in an `Arc`.
 #[derive(Debug)]
 pub struct Transport {
     opened: Instant,
     written: AtomicU64,
+    /// Since when a write has been pending, in milliseconds after `opened` and one; 0 while none is.
+    stalled: AtomicU64,
+    earned: AtomicU64,
+    websocket: AtomicBool,
     cut: AtomicBool,
     paused: AtomicBool,
     heard: AtomicBool,
@@ -32,6 +36,9 @@ impl Transport {
         Self {
             opened: Instant::now(),
             written: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
+            earned: AtomicU64::new(0),
+            websocket: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             heard: AtomicBool::new(false),
@@ -73,6 +80,26 @@ impl Transport {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// From now on it is a WebSocket, whose client is to send events above all.
+    pub(super) fn set_websocket(&self) {
+        self.websocket.store(true, Ordering::Release);
+    }
+
+    /// Whether it is a WebSocket.
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.websocket.load(Ordering::Acquire)
+    }
+
+    /// Notes so many bytes of what the client sent as those of an event that its rate allows.
+    pub(super) fn earn(&self, bytes: usize) {
+        self.earned.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The bytes of events since this was last asked.
+    pub(crate) fn take_earned(&self) -> u64 {
+        self.earned.swap(0, Ordering::Relaxed)
+    }
+
     /// When the connection was accepted.
     pub(crate) fn opened(&self) -> Instant {
         self.opened
@@ -111,8 +138,25 @@ impl Transport {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// A write is pending from now on.
+    pub(crate) fn write_stalled(&self) {
+        self.stalled.store(self.age_ms() + 1, Ordering::Relaxed);
+    }
+
+    /// How long the peer has taken nothing of what is written; nothing while it takes everything.
+    pub(super) fn stalled_for(&self) -> Duration {
+        let since = self.stalled.load(Ordering::Relaxed);
+        let ms = (since > 0).then(|| (self.age_ms() + 1).saturating_sub(since));
+        Duration::from_millis(ms.unwrap_or(0))
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
     /// A pending write went on: the reader may too.
     pub(crate) fn write_ended(&self) {
+        self.stalled.store(0, Ordering::Relaxed);
         self.reader.wake();
     }
 

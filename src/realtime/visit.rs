@@ -12,12 +12,20 @@ use socketioxide::socket::Sid;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 /// A client that goes on after so many refusals for its rate is cut. Each event within its rate makes
 /// up for one of them.
 const REFUSALS_BEFORE_CUT: u32 = 100;
 /// So many bytes may wait for a client that takes less than it is sent; then it is cut.
 const MOST_OWED_BYTES: u64 = 4 * 1024 * 1024;
+/// For a client that takes nothing at all so many may wait, and so long: in memory they are half as many
+/// again, and are to stay below a mebibyte. It comes back with `since`.
+const MOST_OWED_BYTES_STALLED: u64 = 512 * 1024;
+const MOST_STALLED: Duration = Duration::from_secs(2);
+/// What a WebSocket adds to an event, in bytes: the head of a frame with its mask (RFC 6455, section 5.2),
+/// the types of two packets and the number of an ack.
+const FRAMING_BYTES: usize = 40;
 
 /// One session of the engine.
 pub(super) struct Visit {
@@ -66,6 +74,7 @@ impl Visit {
 
     /// The engine goes on over this connection as a WebSocket, if the client keeps it.
     pub fn upgraded(&self, over: &Arc<Transport>) {
+        over.set_websocket();
         // Whoever has one is not let in to try another.
         let _ = self.stream.set(over.clone());
     }
@@ -81,8 +90,11 @@ impl Visit {
         self.refusals.fetch_add(1, Ordering::Relaxed) >= REFUSALS_BEFORE_CUT
     }
 
-    /// The client keeps to its rate again.
-    pub fn behaved(&self) {
+    /// The client keeps to its rate, with an event of so many bytes.
+    pub fn behaved(&self, bytes: usize) {
+        if let Some(stream) = self.transport() {
+            stream.earn(bytes + FRAMING_BYTES);
+        }
         let less = |refusals: u32| refusals.checked_sub(1);
         // Nothing to make up for is the usual case.
         let _ = self
@@ -98,7 +110,12 @@ impl Visit {
         // What was taken beyond what was counted is how it was packed; it pays for nothing to come.
         self.sent.fetch_max(taken, Ordering::Relaxed);
         let sent = self.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        sent - taken > MOST_OWED_BYTES
+        let owed = sent - taken;
+        let takes_nothing = || {
+            self.transport()
+                .is_some_and(|stream| stream.stalled_for() >= MOST_STALLED)
+        };
+        owed > MOST_OWED_BYTES || owed > MOST_OWED_BYTES_STALLED && takes_nothing()
     }
 
     /// The client, which polls, is given an answer of so many bytes.

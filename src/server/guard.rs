@@ -7,6 +7,8 @@
 //! - while a write is pending, nothing is read, so a peer that does not drain is not answered either;
 //! - a write that has been pending for the stall timeout ends the connection;
 //! - reading is held to a rate, and stops altogether while [`Transport::set_reading`] says so;
+//! - what a WebSocket's client sends beside events is held to a lower rate, and ends the connection when
+//!   it goes on;
 //! - [`Transport::cut`] ends both directions from outside.
 //!
 //! An idle connection owns no timer: each exists only while something waits for it.
@@ -20,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::chatter::Chatter;
 use super::connections::Slot;
 use super::limits::GuardLimits;
 use super::read_budget::ReadBudget;
@@ -36,6 +39,7 @@ pub struct Guard<S> {
     on_stall: fn(&S),
     on_read: fn(&S),
     budget: ReadBudget,
+    chatter: Chatter,
     _slot: Option<Slot>,
 }
 
@@ -65,7 +69,8 @@ impl<S> Guard<S> {
             stall_timeout: limits.stall_timeout,
             on_stall: |_| {},
             on_read: |_| {},
-            budget: ReadBudget::new(limits),
+            budget: ReadBudget::new(limits.read_bytes_per_second, limits.read_burst_bytes),
+            chatter: Chatter::new(limits),
             _slot: None,
         }
     }
@@ -148,6 +153,7 @@ impl<S> Guard<S> {
             return outcome;
         }
         if self.stall.is_none() {
+            self.transport.write_stalled();
             self.stall = Some(Stall {
                 operation,
                 deadline: Box::pin(sleep(self.stall_timeout)),
@@ -189,12 +195,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         if this.budget.poll_ready(cx).is_pending() {
             return this.hold(cx, false);
         }
+        let is_websocket = this.transport.is_websocket();
+        if is_websocket && this.chatter.poll_ready(cx, &this.transport).is_pending() {
+            return this.hold(cx, false);
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().len() - before;
                 if read > 0 {
                     this.budget.spend(read);
+                    if is_websocket {
+                        this.chatter.spend(read);
+                    }
                     this.transport.hear();
                     (this.on_read)(&this.stream);
                 }

@@ -30,6 +30,17 @@ pub const READ_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// bucket is looked at only when it is empty.
 pub const READ_BURST_BYTES: u32 = 1024 * 1024;
 
+/// What a WebSocket's client may send beside events in the long run, in bytes a second: some thousand
+/// pings, where a client needs one in a minute.
+pub const CHATTER_BYTES_PER_SECOND: u32 = 16 * 1024;
+
+/// What a WebSocket's client may send beside events at once, in bytes. An event counts until all of it
+/// has come, so this is as much as the largest, and its frames' heads.
+pub const CHATTER_BURST_BYTES: u32 = 66 * 1024;
+
+/// A client that has sent more than its rate beside events for so long is cut.
+pub const CHATTER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What a guard allows its peer.
 #[derive(Debug, Clone, Copy)]
 pub struct GuardLimits {
@@ -39,6 +50,12 @@ pub struct GuardLimits {
     pub read_bytes_per_second: u32,
     /// Bytes at once, at least 1; [`READ_BURST_BYTES`] by default.
     pub read_burst_bytes: u32,
+    /// Bytes a second beside events; [`CHATTER_BYTES_PER_SECOND`] by default.
+    pub chatter_bytes_per_second: u32,
+    /// Bytes at once beside events; [`CHATTER_BURST_BYTES`] by default.
+    pub chatter_burst_bytes: u32,
+    /// How long a client may keep to the most of it; [`CHATTER_TIMEOUT`] by default.
+    pub chatter_timeout: Duration,
 }
 
 impl Default for GuardLimits {
@@ -47,6 +64,9 @@ impl Default for GuardLimits {
             stall_timeout: STALL_TIMEOUT,
             read_bytes_per_second: READ_BYTES_PER_SECOND,
             read_burst_bytes: READ_BURST_BYTES,
+            chatter_bytes_per_second: CHATTER_BYTES_PER_SECOND,
+            chatter_burst_bytes: CHATTER_BURST_BYTES,
+            chatter_timeout: CHATTER_TIMEOUT,
         }
     }
 }

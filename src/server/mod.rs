@@ -1,6 +1,7 @@
 //! The composition root: puts the parts together, starts them, and stops them in order.
 
 pub mod address;
+mod chatter;
 pub mod connections;
 pub mod control;
 pub mod data_folder;

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::limits::GuardLimits;
-
 /// What a connection over its rate waits to gather, as a part of what a second gives: a twentieth
 /// is 50 ms.
 const REFILL_PART: i64 = 20;
@@ -27,11 +25,11 @@ pub(crate) struct ReadBudget {
 }
 
 impl ReadBudget {
-    pub(crate) fn new(limits: GuardLimits) -> Self {
-        let burst = limits.read_burst_bytes.max(1);
+    pub(crate) fn new(per_second: u32, burst: u32) -> Self {
+        let burst = burst.max(1);
         Self {
             left: burst.into(),
-            per_second: limits.read_bytes_per_second.max(1),
+            per_second: per_second.max(1),
             burst,
             filled: Instant::now(),
             pause: None,
@@ -58,6 +56,17 @@ impl ReadBudget {
         self.left = self
             .left
             .saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Gives something back, up to a full bucket.
+    pub(crate) fn earn(&mut self, bytes: u64) {
+        let earned = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.left = self.left.saturating_add(earned).min(self.burst.into());
+    }
+
+    /// Bytes that are left, as far as was looked.
+    pub(crate) fn left(&self) -> i64 {
+        self.left
     }
 
     fn refill(&mut self) {

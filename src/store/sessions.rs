@@ -96,12 +96,13 @@ pub(crate) fn ids(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SessionId>, Error
     )
 }
 
-/// Lets a session live on, and says whether there is one. It is looked for by itself, since some
-/// databases do not count a row as changed that gets the value that it has.
+/// Lets a session live on, and says whether there is one. It never ends earlier for that, since a clock
+/// that was set back would have it end before its tokens. It is looked for by itself, since a row that
+/// stays as it is does not count as changed.
 pub(crate) fn extend(tx: &mut Tx<'_>, id: SessionId, expires_at: Time) -> Result<bool, Error> {
     tx.execute(
-        "UPDATE sessions SET expires_at = ? WHERE id = ?",
-        values![expires_at, id],
+        "UPDATE sessions SET expires_at = ? WHERE id = ? AND expires_at < ?",
+        values![expires_at, id, expires_at],
     )?;
     let found = tx.one(
         "SELECT expires_at FROM sessions WHERE id = ?",

@@ -10,6 +10,7 @@ mod bounds;
 mod cli;
 mod config;
 mod events;
+mod faults;
 mod gate;
 mod guard;
 mod health;
