@@ -7,7 +7,7 @@ use crate::server::control::Secret;
 use clap::Args;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, ErrorKind, IsTerminal};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -85,6 +85,10 @@ fn prompt_twice() -> Result<String, Failure> {
         .map_err(|error| Failure::failed(format!("signals cannot be received: {error}")))?;
     let ask = |prompt: &str| {
         rpassword::prompt_password(prompt).map_err(|error| {
+            if error.kind() == ErrorKind::Interrupted {
+                // By Ctrl-C, which comes as a character while a password is typed.
+                return Failure::failed("interrupted; nothing was changed");
+            }
             Failure::failed(format!(
                 "no password could be read from the terminal: {error}; use --password-stdin or --generate"
             ))
@@ -104,8 +108,9 @@ fn prompt_twice() -> Result<String, Failure> {
     Ok(first)
 }
 
-/// From now on Ctrl-C, and what else ends a command from outside, puts the terminal back as it is now
-/// before the process ends: while a password is typed, the terminal does not show what is typed.
+/// From now on what ends a command from outside, as Ctrl-C does a moment before the prompt takes it for
+/// a character, puts the terminal back as it is now before the process ends. While a password is typed
+/// it does not show what is typed, nor take Ctrl-C for a signal.
 fn restore_echo_when_interrupted() -> std::io::Result<()> {
     let Ok(terminal) = File::open(TERMINAL) else {
         // The prompt will say what is wrong with it.

@@ -1,6 +1,7 @@
 //! The promises at the head of the design, held under faults: in a short form here, in full by
 //! `tests/run faults`, which sets `CHATD_FAULTS=full` and prints the figures.
 
+mod departures;
 mod headers;
 mod parsers;
 mod passwords;
