@@ -74,6 +74,8 @@ fn a_line_of_anything_is_answered_by_a_line() {
                     matches!(code, "invalid_input" | "not_found"),
                     "{text}: {refusal:?}"
                 );
+                let is_known = !refusal.message.contains("does not know");
+                assert!(is_known, "{text}: {refusal:?}");
             }
         },
     );

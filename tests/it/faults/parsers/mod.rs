@@ -80,7 +80,7 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn keys() -> impl Strategy<Value = String> {
     proptest::prop_oneof![
-        proptest::sample::select(vec![
+        4 => proptest::sample::select(vec![
             "roomId",
             "content",
             "messageType",
@@ -99,6 +99,15 @@ fn keys() -> impl Strategy<Value = String> {
             "token",
         ])
         .prop_map(str::to_owned),
-        texts(),
+        1 => texts(),
+    ]
+}
+
+/// Any whole numbers, most of them at or beside one of the edges.
+fn numbers(edges: Vec<i64>) -> impl Strategy<Value = i64> {
+    use proptest::prelude::{any, prop_oneof};
+    prop_oneof![
+        1 => any::<i64>(),
+        3 => (proptest::sample::select(edges), -2..=2_i64).prop_map(|(edge, by)| edge.saturating_add(by)),
     ]
 }

@@ -1,6 +1,6 @@
 //! Names and other texts that people type, and JSON bodies.
 
-use super::{CALLED, hold, json, keys, texts};
+use super::{CALLED, hold, json, keys, numbers, texts};
 use chatd::chat::{Input, Login, NewMessage};
 use chatd::model::{
     ClientId, Content, DisplayName, EmailAddress, MessageType, Password, RoomName, Username,
@@ -116,7 +116,8 @@ fn a_body_is_accepted_exactly_if_it_is_a_json_object() {
 
 #[test]
 fn a_field_is_accepted_exactly_if_it_has_its_type() {
-    hold("fields", CALLED, (keys(), json()), |(key, value)| {
+    let values = proptest::prop_oneof![json(), numbers(vec![0, 1000]).prop_map(Value::from)];
+    hold("fields", CALLED, (keys(), values), |(key, value)| {
         let body = serde_json::json!({ (key.clone()): value });
         let input = || Input::from_value(body.clone()).unwrap();
         let mut number = input();
