@@ -19,7 +19,7 @@ use std::time::Instant;
 /// meanwhile, as another sign-in does that finds one of older parameters.
 const TRIES: u32 = 2;
 /// So many failed sign-ins a minute are told to the log, each with its address.
-const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).unwrap();
+const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("120 is not 0");
 /// An account's newest sessions, so many, are looked at for where its owner is known to be.
 const KNOWN_SESSIONS: i64 = 50;
 

@@ -44,6 +44,8 @@ pub(super) fn harden(headers: &mut HeaderMap, is_https: bool) {
 /// The lines for an answer that is given before there is a request.
 pub(super) fn lines() -> String {
     let all = ALWAYS.iter().chain(&UNLESS_SAID);
-    all.map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect()
+    let lines: Vec<_> = all
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    lines.concat()
 }

@@ -46,10 +46,6 @@ async fn ask(address: SocketAddr, request: &str) -> Head {
     }
 }
 
-/// A row: a request's first line, what follows its usual headers, the status, and what the answer says
-/// of keeping it and of what it may do.
-type Row<'a> = (&'a str, String, u16, &'a str, &'a str);
-
 /// What a hashed file is called, and a session of the engine, on this server.
 async fn names(url: &str) -> (Option<String>, String) {
     let http = reqwest::Client::new();
@@ -65,13 +61,107 @@ async fn names(url: &str) -> (Option<String>, String) {
     (asset.map(str::to_owned), sid)
 }
 
+/// A request: its first line, and what follows its host.
+type Asked = (String, String);
+
+fn asked(line: &str, rest: &str) -> Asked {
+    (line.to_owned(), rest.to_owned())
+}
+
+/// A JSON body with its headers.
+fn body(text: &str) -> String {
+    let length = text.len();
+    format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{text}")
+}
+
+/// Requests for the web UI: the status of the answer, and what it says of keeping it.
+fn of_pages(asset: Option<&str>) -> Vec<(Asked, u16, &'static str)> {
+    const KEPT: &str = "public, max-age=31536000, immutable";
+    let mut rows = vec![
+        (asked("GET /", ""), 200, "no-cache"),
+        (asked("HEAD /", ""), 200, "no-cache"),
+        (asked("GET /r/5", ""), 200, "no-cache"),
+        (asked("GET /", "if-none-match: *\r\n"), 304, "no-cache"),
+        (asked("GET /icon.svg", ""), 200, "no-cache"),
+    ];
+    rows.extend(asset.map(|path| (asked(&format!("GET {path}"), ""), 200, KEPT)));
+    rows
+}
+
+/// Requests for all else, nothing of which is kept, and the status of the answer.
+fn of_programs(token: &str, sid: &str) -> Vec<(Asked, u16)> {
+    const UPGRADE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                           sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const PREFLIGHT: &str =
+        "origin: http://localhost:3000\r\naccess-control-request-method: POST\r\n";
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    let open = "/socket.io/?EIO=4&transport=polling";
+    let login = body(&format!(r#"{{"username":"ada","password":"{PASSWORD}"}}"#));
+    let (poll, post) = (
+        format!("GET {open}&sid={sid}"),
+        format!("POST {open}&sid={sid}"),
+    );
+    vec![
+        (asked("GET /assets/none.js", ""), 404),
+        (asked("POST /", &body("{}")), 405),
+        (asked("GET /api/users/me", &bearer), 200),
+        (asked("GET /api/users/me", ""), 401),
+        (asked("POST /api/auth/login", &login), 200),
+        (asked("POST /api/auth/login", &body("nonsense")), 400),
+        (asked("GET /api/nonsense", ""), 404),
+        (asked("GET /api/", ""), 404),
+        (asked("PUT /api/rooms", ""), 405),
+        (asked("POST /api/auth/logout", &bearer), 204),
+        (asked("OPTIONS /api/rooms", PREFLIGHT), 200),
+        (asked("GET /healthz", ""), 200),
+        (asked("GET /readyz", ""), 200),
+        (asked(&poll, ""), 200),
+        (asked(&post, "content-length: 1\r\n\r\n3"), 200),
+        (asked(&post, "content-length: 99999\r\n"), 413),
+        (asked("GET /socket.io/?EIO=9", ""), 400),
+        (
+            asked(&format!("GET {open}"), "origin: https://evil.example\r\n"),
+            403,
+        ),
+        (
+            asked("GET /socket.io/?EIO=4&transport=websocket", UPGRADE),
+            101,
+        ),
+    ]
+}
+
+/// Asks, and holds what every answer says.
+async fn check(address: SocketAddr, (line, rest): Asked, expected: (u16, &str, &str), https: &str) {
+    let (status, kept, may) = expected;
+    let end = if rest.contains("\r\n\r\n") {
+        ""
+    } else {
+        "\r\n"
+    };
+    let head = ask(
+        address,
+        &format!("{line} HTTP/1.1\r\nhost: x\r\n{rest}{end}"),
+    )
+    .await;
+    let said = |name: &str| head.headers.get(name).map_or("", String::as_str);
+    let what = format!("{line} {rest}: {} {:?}", head.status, head.headers);
+    assert_eq!(head.status, status, "{what}");
+    assert_eq!(said("x-content-type-options"), "nosniff", "{what}");
+    assert_eq!(said("referrer-policy"), "no-referrer", "{what}");
+    assert_eq!(said("content-security-policy"), may, "{what}");
+    assert_eq!(said("cache-control"), kept, "{what}");
+    assert_eq!(said("strict-transport-security"), https, "{what}");
+    assert!(head.headers.contains_key("x-request-id"), "{what}");
+}
+
 #[tokio::test]
 async fn every_answer_says_what_a_browser_may_do_with_it() {
     let mut seen = 0;
-    for public_url in [
-        "",
-        "http://chat.example.org",
-        "https://chat.example.org/below",
+    // TLS is a proxy's, and only the public address says that there is one.
+    for (public_url, https) in [
+        ("", ""),
+        ("http://chat.example.org", ""),
+        ("https://chat.example.org/below", HTTPS_ONLY),
     ] {
         let root = Arc::new(tempfile::tempdir().unwrap());
         let mut chatd = executable::command(executable::path());
@@ -81,144 +171,14 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
             .env("CHATD_SERVER__PUBLIC_URL", public_url);
         let server = Executable::spawn(chatd, root).await.unwrap();
         let ada = server.person("ada").await;
-        let address: SocketAddr = server.url.strip_prefix("http://").unwrap().parse().unwrap();
+        let address = server.url.strip_prefix("http://").unwrap().parse().unwrap();
         let (asset, sid) = names(&server.url).await;
-        let bearer = format!("authorization: Bearer {}\r\n", ada.token);
-        let json = |body: &str| {
-            let length = body.len();
-            format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-        };
-        let poll = format!("GET /socket.io/?EIO=4&transport=polling&sid={sid}");
-        let post = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid}");
-        let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-                       sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-        let page = format!("GET {}", asset.as_deref().unwrap_or("/"));
-        let kept = match &asset {
-            Some(_) => "public, max-age=31536000, immutable",
-            None => "no-cache",
-        };
-        let login = json(&format!(r#"{{"username":"ada","password":"{PASSWORD}"}}"#));
-        let none = String::new();
-        let rows: Vec<Row<'_>> = vec![
-            ("GET /", none.clone(), 200, "no-cache", PAGE),
-            ("HEAD /", none.clone(), 200, "no-cache", PAGE),
-            ("GET /r/5", none.clone(), 200, "no-cache", PAGE),
-            (
-                "GET /",
-                "if-none-match: *\r\n".to_owned(),
-                304,
-                "no-cache",
-                PAGE,
-            ),
-            ("GET /icon.svg", none.clone(), 200, "no-cache", PAGE),
-            (&page, none.clone(), 200, kept, PAGE),
-            (
-                "GET /assets/none.js",
-                none.clone(),
-                404,
-                "no-store",
-                NOTHING,
-            ),
-            ("POST /", json("{}"), 405, "no-store", NOTHING),
-            (
-                "GET /api/users/me",
-                bearer.clone(),
-                200,
-                "no-store",
-                NOTHING,
-            ),
-            ("GET /api/users/me", none.clone(), 401, "no-store", NOTHING),
-            ("POST /api/auth/login", login, 200, "no-store", NOTHING),
-            (
-                "POST /api/auth/login",
-                json("nonsense"),
-                400,
-                "no-store",
-                NOTHING,
-            ),
-            ("GET /api/nonsense", none.clone(), 404, "no-store", NOTHING),
-            ("GET /api/", none.clone(), 404, "no-store", NOTHING),
-            ("PUT /api/rooms", none.clone(), 405, "no-store", NOTHING),
-            (
-                "POST /api/auth/logout",
-                bearer.clone(),
-                204,
-                "no-store",
-                NOTHING,
-            ),
-            ("GET /healthz", none.clone(), 200, "no-store", NOTHING),
-            ("GET /readyz", none.clone(), 200, "no-store", NOTHING),
-            (&poll, none.clone(), 200, "no-store", NOTHING),
-            (
-                &post,
-                "content-length: 1\r\n\r\n3".to_owned(),
-                200,
-                "no-store",
-                NOTHING,
-            ),
-            (
-                &post,
-                "content-length: 99999\r\n".to_owned(),
-                413,
-                "no-store",
-                NOTHING,
-            ),
-            (
-                "GET /socket.io/?EIO=9",
-                none.clone(),
-                400,
-                "no-store",
-                NOTHING,
-            ),
-            (
-                "GET /socket.io/?EIO=4&transport=polling",
-                "origin: https://evil.example\r\n".to_owned(),
-                403,
-                "no-store",
-                NOTHING,
-            ),
-            (
-                "GET /socket.io/?EIO=4&transport=websocket",
-                upgrade.to_owned(),
-                101,
-                "no-store",
-                NOTHING,
-            ),
-            (
-                "OPTIONS /api/rooms",
-                "origin: http://localhost:3000\r\naccess-control-request-method: POST\r\n"
-                    .to_owned(),
-                200,
-                "no-store",
-                NOTHING,
-            ),
-        ];
-        for (line, rest, status, kept, may) in rows {
-            let end = if rest.contains("\r\n\r\n") {
-                ""
-            } else {
-                "\r\n"
-            };
-            let head = ask(
-                address,
-                &format!("{line} HTTP/1.1\r\nhost: x\r\n{rest}{end}"),
-            )
-            .await;
-            assert_eq!(head.status, status, "{line} {rest}");
-            let said = |name: &str| head.headers.get(name).map_or("", String::as_str);
-            let what = format!("{line} {rest} {status}: {:?}", head.headers);
-            assert_eq!(said("x-content-type-options"), "nosniff", "{what}");
-            assert_eq!(said("referrer-policy"), "no-referrer", "{what}");
-            assert_eq!(said("content-security-policy"), may, "{what}");
-            assert_eq!(said("cache-control"), kept, "{what}");
-            assert!(head.headers.contains_key("x-request-id"), "{what}");
-            // TLS is a proxy's, and only the public address says that there is one.
-            let https_only = if public_url.starts_with("https:") {
-                HTTPS_ONLY
-            } else {
-                ""
-            };
-            assert_eq!(said("strict-transport-security"), https_only, "{what}");
+        for (asked, status, kept) in of_pages(asset.as_deref()) {
+            check(address, asked, (status, kept, PAGE), https).await;
+            seen += 1;
+        }
+        for (asked, status) in of_programs(&ada.token, &sid) {
+            check(address, asked, (status, "no-store", NOTHING), https).await;
             seen += 1;
         }
     }

@@ -44,6 +44,7 @@ fn keys() -> Vec<String> {
 
 /// Configurations that an operator may have.
 fn configs() -> impl Strategy<Value = Config> {
+    use LogLevel::{Debug, Error, Info, Off, Trace, Warn};
     let networks = || vec((any::<[u8; 4]>(), 0_u8..=32), 0..4);
     let limits = vec(1..=u32::MAX, 9);
     let choices = (0_usize..3, 0_usize..6, 0_usize..3);
@@ -97,7 +98,6 @@ fn configs() -> impl Strategy<Value = Config> {
         ]) {
             *slot = number;
         }
-        use LogLevel::{Debug, Error, Info, Off, Trace, Warn};
         config.accounts.registration = [
             Registration::Open,
             Registration::Invite,
