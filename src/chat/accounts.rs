@@ -1,4 +1,4 @@
-//! Accounts: registering, signing in, changing oneself; and what the command line does to others.
+//! Accounts: registering, changing oneself; and what the command line does to others.
 
 use super::invites::{self, Entry};
 use super::page::{List, Page, Search};
@@ -6,8 +6,7 @@ use super::sessions::{Device, SignedIn, Who, end_others};
 use super::{Chat, Command, Error, Input};
 use crate::config::Registration as Policy;
 use crate::model::{
-    DisplayName, EmailAddress, Event, Invalid, Password, Profile, ServerRole, User, UserId,
-    Username,
+    DisplayName, EmailAddress, Event, Password, Profile, ServerRole, User, UserId, Username,
 };
 use crate::store::{sessions, users};
 
@@ -18,19 +17,6 @@ pub struct Registration {
     email: EmailAddress,
     password: Password,
     invite: Option<String>,
-}
-
-/// A try to sign in.
-#[derive(Debug, Clone)]
-pub struct Login {
-    account: Account,
-    password: Password,
-}
-
-#[derive(Debug, Clone)]
-enum Account {
-    Email(String),
-    Username(String),
 }
 
 /// A new password, by somebody who knows the old one.
@@ -58,37 +44,6 @@ pub struct NewAccount {
     pub password: Password,
     /// What they may do on the server.
     pub role: ServerRole,
-}
-
-impl Login {
-    /// Reads `{email or username, password}`. An `email` without `@` is taken for a name.
-    pub fn read(mut input: Input) -> Result<Self, Error> {
-        let email = input.optional_text("email", |text| login_name("email", text));
-        let username = input.optional_text("username", |text| login_name("username", text));
-        // Whatever was typed is tried: what the rules for new passwords say does not matter here.
-        let password = input.text("password", |text| Password::new("password", text, 0));
-        input.check()?;
-        let (Some(name), Some(password)) = (email.or(username), password) else {
-            return Err(Error::field("email", "or 'username' must be given"));
-        };
-        let account = if name.contains('@') {
-            Account::Email(EmailAddress::key_of(&name))
-        } else {
-            Account::Username(Username::key_of(&name))
-        };
-        Ok(Self { account, password })
-    }
-}
-
-/// What somebody signs in with. Tries are counted by it and kept for a while, so that what is longer
-/// than any name or address, and nobody's by that, is refused before it is counted.
-fn login_name(field: &'static str, text: &str) -> Result<String, Invalid> {
-    const MAX_BYTES: usize = EmailAddress::MAX_BYTES;
-    if text.len() > MAX_BYTES {
-        let why = format!("must have at most {MAX_BYTES} bytes");
-        return Err(Invalid { field, why });
-    }
-    Ok(text.to_owned())
 }
 
 impl AccountChange {
@@ -209,47 +164,6 @@ impl Chat {
         }
     }
 
-    /// Signs somebody in. Every failure has one answer and computes one hash.
-    pub async fn sign_in(&self, login: Login, device: Device) -> Result<SignedIn, Error> {
-        let (Account::Email(key) | Account::Username(key)) = &login.account;
-        self.limits.sign_in(device.address, key)?;
-        let account = login.account;
-        let known = self
-            .store
-            .query(move |tx| {
-                Ok::<_, Error>(match &account {
-                    Account::Email(key) => users::credentials_by_email(tx, key)?,
-                    Account::Username(key) => users::credentials_by_username(tx, key)?,
-                })
-            })
-            .await?;
-        let hash = known.as_ref().map(|known| known.password.clone());
-        let right = self.passwords.verify(login.password.as_str(), hash).await?;
-        let Some(known) = known.filter(|known| right && !known.is_disabled) else {
-            return Err(Error::invalid_credentials());
-        };
-        let (session, expires_at) = self.new_session(known.id, &device);
-        let session_id = session.id;
-        let user = self
-            .store
-            .command(move |tx, _| {
-                // The password may have changed, and the account been disabled, since it was read.
-                let now_known = users::credentials(tx, known.id)?;
-                let user = users::get(tx, known.id)?;
-                let same = now_known.is_some_and(|now_known| {
-                    now_known.password == known.password && !now_known.is_disabled
-                });
-                let Some(user) = user.filter(|_| same) else {
-                    return Err(Error::invalid_credentials());
-                };
-                sessions::insert(tx, &session)?;
-                Ok(user)
-            })
-            .await?;
-        let token = self.token(user.id, session_id, expires_at)?;
-        Ok(SignedIn { user, token })
-    }
-
     /// Changes somebody's own password; their other sessions end.
     pub async fn change_password(&self, who: Who, change: PasswordChange) -> Result<(), Error> {
         let known = self
@@ -262,7 +176,7 @@ impl Chat {
             .passwords
             .verify(change.current.as_str(), Some(known.password.clone()))
             .await?;
-        if !right {
+        if !right.is_right() {
             return Err(Error::wrong_password());
         }
         let hash = self.passwords.hash(change.new.as_str()).await?;

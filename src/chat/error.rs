@@ -60,7 +60,7 @@ impl Code {
 }
 
 /// Clients are asked to wait so long before they try an overloaded server again.
-const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
+pub const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 
 /// A refusal, or a fault. Serialised it is what answers, acks and `error` events hold.
 #[derive(Debug, Clone, Serialize)]
@@ -181,30 +181,31 @@ impl Error {
 
     /// Too often; good again after `wait`.
     pub fn rate_limited(wait: Duration) -> Self {
+        Self::new(Code::RateLimited, "Too many requests; wait a little.").again_after(wait)
+    }
+
+    fn again_after(self, wait: Duration) -> Self {
         let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self::new(Code::RateLimited, "Too many requests; wait a little.")
-            .with(json!({ "retryAfterMs": ms }))
+        self.with(json!({ "retryAfterMs": ms }))
     }
 
     /// Too much at once.
     pub fn overloaded() -> Self {
-        Self::new(
-            Code::Overloaded,
+        Self::overloaded_for(
+            OVERLOAD_WAIT,
             "The server is too busy; nothing was done. Try again soon.",
         )
     }
 
+    /// The same with words of its own; good again after `wait`, perhaps.
+    pub fn overloaded_for(wait: Duration, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Overloaded, message).again_after(wait)
+    }
+
     /// Whole seconds after which to try again, for `Retry-After`.
     pub fn retry_after(&self) -> Option<u64> {
-        match self.code {
-            Code::RateLimited => self
-                .details
-                .as_ref()
-                .and_then(|details| details["retryAfterMs"].as_u64())
-                .map(|ms| ms.div_ceil(1000)),
-            Code::Overloaded => Some(OVERLOAD_WAIT.as_secs()),
-            _ => None,
-        }
+        let ms = self.details.as_ref()?["retryAfterMs"].as_u64()?;
+        Some(ms.div_ceil(1000))
     }
 
     /// A fault of the server. Whoever answers logs its cause, once, under the request's id.

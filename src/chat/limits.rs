@@ -37,6 +37,7 @@ struct Rates {
     unsigned_requests: Keyed<IpAddr>,
     sign_in_networks: Keyed<IpAddr>,
     sign_in_accounts: Keyed<String>,
+    sign_in_homes: Keyed<(UserId, IpAddr)>,
     passwords: Keyed<UserId>,
     registrations: Keyed<IpAddr>,
     events: Quota,
@@ -99,6 +100,7 @@ impl Limits {
             unsigned_requests: keyed(requests),
             sign_in_networks: keyed(sign_in),
             sign_in_accounts: keyed(sign_in),
+            sign_in_homes: keyed(sign_in),
             passwords: keyed(sign_in),
             registrations: keyed(quota(
                 limits.registrations_per_hour,
@@ -153,11 +155,25 @@ impl Limits {
         })
     }
 
-    /// Counts a try to sign in: by where it comes from and by the account that it names.
-    pub fn sign_in(&self, address: ClientAddress, account: &str) -> Result<(), Error> {
+    /// Counts a try to sign in by where it comes from.
+    pub fn sign_in_from(&self, address: ClientAddress) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |rates| {
-            charge(&rates.sign_in_networks, &address.network())?;
+            charge(&rates.sign_in_networks, &address.network())
+        })
+    }
+
+    /// Counts a try to sign in by the account that it names.
+    pub fn sign_in_to(&self, account: &str) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), |rates| {
             charge(&rates.sign_in_accounts, &account.to_owned())
+        })
+    }
+
+    /// Counts a try to sign in by the account that it names and where that one's owner is signed in
+    /// already.
+    pub fn sign_in_at_home(&self, owner: UserId, address: ClientAddress) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), |rates| {
+            charge(&rates.sign_in_homes, &(owner, address.network()))
         })
     }
 
@@ -184,6 +200,7 @@ impl Limits {
             rates.unsigned_requests.retain_recent();
             rates.sign_in_networks.retain_recent();
             rates.sign_in_accounts.retain_recent();
+            rates.sign_in_homes.retain_recent();
             rates.passwords.retain_recent();
             rates.registrations.retain_recent();
         }

@@ -172,6 +172,20 @@ impl Chat {
             .then(|_| ());
     }
 
+    /// Writes down that everybody who is online was there until now, before a stop: nobody is left who
+    /// would say that they went.
+    pub fn note_all_seen(&self) {
+        let (now, online) = (self.now(), self.presence.everybody());
+        self.store
+            .command(move |tx, _| {
+                for user in &online {
+                    users::set_last_seen(tx, *user, now)?;
+                }
+                Ok::<_, Error>(())
+            })
+            .then(|_| ());
+    }
+
     /// Whether somebody is a member of a room, told in its turn: an answer that is given by this never
     /// comes after the event that ended a membership. It changes nothing, and tells nobody.
     pub fn still_member(&self, who: Who, room: RoomId) -> Command<()> {

@@ -18,11 +18,12 @@ mod presence;
 mod readiness;
 mod rooms;
 mod sessions;
+mod sign_in;
 mod tokens;
 
-pub use accounts::{AccountChange, Login, NewAccount, PasswordChange, Registration};
+pub use accounts::{AccountChange, NewAccount, PasswordChange, Registration};
 pub use clock::Clock;
-pub use error::{Code, Error};
+pub use error::{Code, Error, OVERLOAD_WAIT};
 pub use input::Input;
 pub use invites::{InviteRequest, InvitedTo};
 pub use limits::EventRate;
@@ -31,6 +32,7 @@ pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
+pub use sign_in::Login;
 pub use tokens::SECRET_BYTES;
 
 // What the shells need of the store reaches them through the domain.
@@ -44,6 +46,7 @@ use passwords::Passwords;
 use presence::Presence;
 use readiness::Readiness;
 use sessions::Sessions;
+use sign_in::Failures;
 use std::sync::Arc;
 use tokens::Tokens;
 
@@ -57,6 +60,7 @@ pub struct Chat {
     clock: Clock,
     limits: Limits,
     passwords: Passwords,
+    failures: Failures,
     tokens: Tokens,
     sessions: Sessions,
     presence: Presence,
@@ -74,6 +78,7 @@ impl Chat {
         Ok(Self {
             limits: Limits::new(&config.limits),
             passwords: Passwords::new()?,
+            failures: Failures::default(),
             tokens: Tokens::new(secret),
             sessions: Sessions::default(),
             presence: Presence::default(),

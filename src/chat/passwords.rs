@@ -17,12 +17,32 @@ const WAITING: usize = 64;
 
 /// Hashes and checks passwords.
 pub struct Passwords {
-    hasher: Argon2<'static>,
+    hasher: Arc<Hasher>,
     pool: Arc<Semaphore>,
     waiting: AtomicUsize,
+}
+
+/// Computes hashes, and counts them.
+struct Hasher {
+    argon: Argon2<'static>,
     computed: AtomicU64,
-    /// The hash of no password, checked where there is no account, so that both cases cost the same.
-    nobody: String,
+    /// The hash of no password, checked where there is none, so that it is as much work.
+    nobody: PasswordHash,
+}
+
+/// Whether a password is right.
+pub enum Verdict {
+    Wrong,
+    Right {
+        /// The hash to keep from now on, where the known one was made in another way.
+        better: Option<String>,
+    },
+}
+
+impl Verdict {
+    pub fn is_right(&self) -> bool {
+        matches!(self, Self::Right { .. })
+    }
 }
 
 impl Passwords {
@@ -30,52 +50,46 @@ impl Passwords {
     pub fn new() -> Result<Self, Error> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
             .map_err(|error| Error::internal(&error))?;
-        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&hasher, uuid::Uuid::new_v4().as_bytes())?;
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let nobody = hash(&argon, uuid::Uuid::new_v4().as_bytes())?;
         let width = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            hasher,
+            hasher: Arc::new(Hasher {
+                argon,
+                computed: AtomicU64::new(0),
+                nobody,
+            }),
             pool: Arc::new(Semaphore::new(width)),
             waiting: AtomicUsize::new(0),
-            computed: AtomicU64::new(0),
-            nobody,
         })
     }
 
     /// How many hashes were computed since the start.
     pub fn computed(&self) -> u64 {
-        self.computed.load(Ordering::Relaxed)
+        self.hasher.computed.load(Ordering::Relaxed)
     }
 
     /// The hash of a new password, as a PHC string.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         let password = password.to_owned();
-        self.run(move |hasher| hash(hasher, password.as_bytes()))
-            .await?
+        self.run(move |hasher| hasher.make(&password)).await?
     }
 
-    /// Whether the password belongs to the hash. Without a hash it is as much work, and never right.
-    pub async fn verify(&self, password: &str, known: Option<String>) -> Result<bool, Error> {
-        let exists = known.is_some();
-        let known = known.unwrap_or_else(|| self.nobody.clone());
+    /// Whether the password belongs to the hash. Without a hash, or with one that no password has, it
+    /// is as much work, and never right.
+    pub async fn verify(&self, password: &str, known: Option<String>) -> Result<Verdict, Error> {
         let password = password.to_owned();
-        let right = self
-            .run(move |hasher| {
-                PasswordHash::new(&known)
-                    .is_ok_and(|hash| hasher.verify_password(password.as_bytes(), &hash).is_ok())
-            })
-            .await?;
-        Ok(right && exists)
+        self.run(move |hasher| hasher.check(&password, known.as_deref()))
+            .await?
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        work: impl FnOnce(&Hasher) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let _place = Place::take(&self.waiting)?;
         let permit = self.pool.clone().acquire_owned().await;
         let permit = permit.map_err(|_| Error::overloaded())?;
-        self.computed.fetch_add(1, Ordering::Relaxed);
         let hasher = self.hasher.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -85,11 +99,48 @@ impl Passwords {
     }
 }
 
-fn hash(hasher: &Argon2<'_>, password: &[u8]) -> Result<String, Error> {
-    let hash: PasswordHash = hasher
+impl Hasher {
+    fn make(&self, password: &str) -> Result<String, Error> {
+        self.computed.fetch_add(1, Ordering::Relaxed);
+        hash(&self.argon, password.as_bytes()).map(|hash| hash.to_string())
+    }
+
+    fn check(&self, password: &str, known: Option<&str>) -> Result<Verdict, Error> {
+        let known = known.and_then(|text| PasswordHash::new(text).ok());
+        let known = known.filter(can_be_checked);
+        let hash = known.as_ref().unwrap_or(&self.nobody);
+        self.computed.fetch_add(1, Ordering::Relaxed);
+        let fits = self.argon.verify_password(password.as_bytes(), hash);
+        if fits.is_err() || known.is_none() {
+            return Ok(Verdict::Wrong);
+        }
+        let is_ours = made_as(hash) == made_as(&self.nobody);
+        let better = (!is_ours).then(|| self.make(password)).transpose()?;
+        Ok(Verdict::Right { better })
+    }
+}
+
+fn hash(argon: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, Error> {
+    argon
         .hash_password(password)
-        .map_err(|error| Error::internal(&error))?;
-    Ok(hash.to_string())
+        .map_err(|error| Error::internal(&error))
+}
+
+/// Whether checking a password against it computes a hash at all.
+fn can_be_checked(hash: &PasswordHash) -> bool {
+    hash.salt.is_some()
+        && hash.hash.is_some()
+        && Algorithm::try_from(hash.algorithm.as_str()).is_ok()
+        && hash
+            .version
+            .is_none_or(|version| Version::try_from(version).is_ok())
+        && Params::try_from(hash).is_ok()
+}
+
+/// How a hash was made: its algorithm, version and parameters, and its length in bytes.
+fn made_as(hash: &PasswordHash) -> (&str, Option<u32>, Option<Params>) {
+    let params = Params::try_from(hash).ok();
+    (hash.algorithm.as_str(), hash.version, params)
 }
 
 /// A place in the queue, given back even when whoever waited goes away.

@@ -179,13 +179,16 @@ impl Merge {
     }
 
     fn variable(&mut self, variable: &str, text: &str) -> Result<(), ConfigError> {
+        let known: Vec<&str> = self.loaded.origins.keys().map(String::as_str).collect();
         let Some(name) = names::key_of_variable(variable) else {
-            return Ok(());
+            return names::meant_by(&known, variable).map_or(Ok(()), |key| {
+                let problem = format!("unknown variable; did you mean {}?", names::variable(key));
+                Err(ConfigError::new(variable, problem))
+            });
         };
         if self.loaded.origins.contains_key(&name) && names::variable(&name) == variable {
             return self.text(&name, text, Origin::Env(variable.to_owned()));
         }
-        let known: Vec<&str> = self.loaded.origins.keys().map(String::as_str).collect();
         let hint = names::hint(&known, &name, names::variable);
         let problem = format!("unknown variable; {hint}");
         Err(ConfigError::new(variable, problem))

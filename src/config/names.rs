@@ -25,6 +25,22 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
     is_key.then(|| key.replacen(ENV_SEPARATOR, ".", 1))
 }
 
+/// The key that a variable without the separator was most likely meant to set: its name with one
+/// underscore for two, give or take a letter or two, or without the section. Other variables may begin
+/// with the prefix as well, as those do that Kubernetes makes of a service's name.
+pub(super) fn meant_by<'a>(known: &[&'a str], variable: &str) -> Option<&'a str> {
+    let name = variable.strip_prefix(ENV_PREFIX)?.to_lowercase();
+    let distance = |key: &str| {
+        if last(key) == name {
+            return 0;
+        }
+        edits(&name, &key.replacen('.', "_", 1))
+    };
+    let near = known.iter().map(|key| (distance(key), *key));
+    let nearest = near.min().filter(|(edits, key)| edits * 6 <= key.len());
+    nearest.map(|(_, key)| key)
+}
+
 /// Suggests the nearest of the known names for one that is not, or else lists those of its
 /// section, or the sections.
 pub(super) fn hint(known: &[&str], name: &str, show: impl Fn(&str) -> String) -> String {

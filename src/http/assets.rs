@@ -40,7 +40,7 @@ mod embedded {
     use super::{HeaderMap, HeaderValue, IntoResponse, Response, header};
     use super::{REVALIDATE, no_such_file};
     use crate::http::error::Refusal;
-    use ::http::{HeaderName, StatusCode};
+    use ::http::StatusCode;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use rust_embed::EmbeddedFile;
@@ -64,20 +64,13 @@ mod embedded {
         (".svg", "image/svg+xml"),
         (".webmanifest", "application/manifest+json"),
     ];
-    /// What the page may do: load what this server has, and talk to this server.
-    const POLICY: [(HeaderName, HeaderValue); 2] = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'self'; base-uri 'none'; form-action 'self'; \
-                 frame-ancestors 'none'; object-src 'none'",
-            ),
-        ),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("same-origin"),
-        ),
-    ];
+    /// What the page and its worker may do: load what this server has, and talk to this server. Nothing
+    /// may be written into the page itself, and the page into no other.
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'",
+    );
 
     pub(super) fn answer(path: &str, headers: &HeaderMap) -> Response {
         let name = path.trim_start_matches('/');
@@ -109,9 +102,7 @@ mod embedded {
         if let Some(encoding) = encoding {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        if name == INDEX {
-            headers.extend(POLICY);
-        }
+        headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
         if name.starts_with(HASHED) {
             headers.insert(header::CACHE_CONTROL, FOREVER);
             return (headers, file.data).into_response();

@@ -1,6 +1,6 @@
 //! Refusals as HTTP tells them.
 
-use crate::chat::{Code, Error};
+use crate::chat::Error;
 use ::http::{HeaderValue, StatusCode, header};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -79,6 +79,6 @@ pub(super) async fn no_such_route() -> Refusal {
 
 /// A path that knows other methods; axum adds `Allow`, which names them.
 pub(super) async fn wrong_method() -> Refusal {
-    let error = Error::new(Code::NotFound, "This route does not know this method.");
+    let error = Error::field("method", "is none that this route knows");
     Refusal::with_status(StatusCode::METHOD_NOT_ALLOWED, error)
 }

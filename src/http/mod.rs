@@ -21,11 +21,9 @@ mod users;
 pub use error::Fault;
 
 use crate::chat::Chat;
-use ::http::{HeaderName, HeaderValue, header};
 use axum::Router;
 use axum::routing::{any, delete, get, patch, post, put};
 use std::sync::Arc;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Everything that is served over plain HTTP. A request must carry
 /// [`ClientAddress`](crate::model::ClientAddress) in its extensions.
@@ -37,12 +35,8 @@ pub fn router(chat: Arc<Chat>) -> Router {
         .route("/api/", any(error::no_such_route))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .method_not_allowed_fallback(error::wrong_method)
-        .layer(always(header::CACHE_CONTROL, "no-store"));
-    programs
-        .fallback(assets::index)
-        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .with_state(chat)
+        .method_not_allowed_fallback(error::wrong_method);
+    programs.fallback(assets::index).with_state(chat)
 }
 
 fn api() -> Router<Arc<Chat>> {
@@ -92,8 +86,4 @@ fn api() -> Router<Arc<Chat>> {
             patch(messages::edit).delete(messages::delete),
         )
         .fallback(error::no_such_route)
-}
-
-fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }

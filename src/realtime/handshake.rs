@@ -9,7 +9,7 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
-use socketioxide::socket::Socket;
+use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide_core::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +115,7 @@ impl Realtime {
 
     /// Prepares a connection for when the client is told that it is connected.
     fn prepare(self: &Arc<Self>, socket: &SocketRef, who: Who, visit: Arc<Visit>) {
+        visit.entered();
         let connection = Arc::new(Connection::new(who, visit, self.engine.clone()));
         let id = connection.id;
         socket.on_fallback(Inbound {
@@ -123,9 +124,12 @@ impl Realtime {
         });
         let shell = self.clone();
         let parting = connection.clone();
-        socket.on_disconnect(async move || {
+        let sid = socket.id;
+        socket.on_disconnect(async move |reason: DisconnectReason| {
             parting.set_gone();
             shell.signal(Signal::Closed(id));
+            let by_disconnect = reason == DisconnectReason::ClientNSDisconnect;
+            parting.visit.left(sid, &shell.engine, by_disconnect);
             // The engine forgets the socket when this returns, and closes the transport at whatever
             // the client sends from then on, be DISCONNECT on its way or not.
             if parting.is_ended() {

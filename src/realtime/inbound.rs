@@ -4,7 +4,7 @@
 use super::connection::{Connection, InFlight, MOST_IN_FLIGHT};
 use super::wire::{Done, ErrorEvent, Refused, raw};
 use super::{Realtime, events};
-use crate::chat::{Code, Error, Input, Who};
+use crate::chat::{Code, Error, Input, OVERLOAD_WAIT, Who};
 use crate::model::RoomId;
 use serde::Serialize;
 use serde_json::json;
@@ -105,8 +105,8 @@ impl Inbound {
             .unwrap_or_default()
             .into_owned();
         if !is_admitted {
-            return Err(Error::new(
-                Code::Overloaded,
+            return Err(Error::overloaded_for(
+                OVERLOAD_WAIT,
                 format!(
                     "More than {MOST_IN_FLIGHT} events of this connection are waiting; this one was not done."
                 ),

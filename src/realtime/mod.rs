@@ -41,7 +41,7 @@ pub const PAYLOAD_BYTES: usize = 64 * 1024;
 const POLL_BYTES: u64 = 16 * 1024 * 1024;
 /// Packets that may wait for one client; when they are too many it is cut.
 const BUFFERED_PACKETS: usize = 1024;
-/// A client has so long to send CONNECT.
+/// A client has so long to send CONNECT, also after DISCONNECT.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pings of an idle connection.
 const PING_INTERVAL: Duration = Duration::from_secs(25);

@@ -2,6 +2,7 @@
 //! comes and goes within it, signing in and out and the change from polling to WebSocket, so what
 //! bounds a client is counted here.
 
+use super::CONNECT_TIMEOUT;
 use super::entrance::Engine;
 use super::gate::Ticket;
 use super::transport::Transport;
@@ -35,6 +36,10 @@ pub(super) struct Visit {
     /// How often it may have what it missed sent again.
     pub replays: EventRate,
     refusals: AtomicU32,
+    /// How many connections it has: none before CONNECT and after DISCONNECT.
+    connections: AtomicU32,
+    /// How often a client left by DISCONNECT.
+    departures: AtomicU32,
     /// The TCP connection of its WebSocket, or of the only one that it may try. It never has another.
     stream: OnceLock<Arc<Transport>>,
     /// Bytes that the client was sent, and those that it was given by polling.
@@ -50,6 +55,8 @@ impl Visit {
             events: chat.event_rate(),
             replays: chat.replay_rate(),
             refusals: AtomicU32::new(0),
+            connections: AtomicU32::new(0),
+            departures: AtomicU32::new(0),
             stream: OnceLock::new(),
             sent: AtomicU64::new(0),
             polled: AtomicU64::new(0),
@@ -65,6 +72,36 @@ impl Visit {
     /// Its user is known.
     pub fn signed_in(&self) {
         self.ticket.signed_in();
+    }
+
+    /// A connection begins.
+    pub fn entered(&self) {
+        self.connections.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A connection ended. Where the client left by DISCONNECT and does not come back within
+    /// [`CONNECT_TIMEOUT`], the session ends as that of a client does which never sends CONNECT.
+    pub fn left(self: &Arc<Self>, sid: Sid, engine: &Engine, by_disconnect: bool) {
+        self.connections.fetch_sub(1, Ordering::AcqRel);
+        if !by_disconnect {
+            return;
+        }
+        let departure = self.departures.fetch_add(1, Ordering::AcqRel) + 1;
+        let (visit, engine) = (Arc::downgrade(self), engine.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(CONNECT_TIMEOUT).await;
+            // A session that is over already is held by nobody.
+            let Some(visit) = visit.upgrade() else {
+                return;
+            };
+            let came_back = visit.connections.load(Ordering::Acquire) > 0
+                || visit.departures.load(Ordering::Acquire) != departure;
+            if !came_back {
+                visit.cut_stream();
+                engine.close(sid).await;
+                visit.cut_stream();
+            }
+        });
     }
 
     /// The TCP connection of its WebSocket, or of its try to become one.

@@ -1,6 +1,7 @@
 //! What every request passes before a shell sees it: its id, its client's address, its origin.
 
 use super::address::{client_address, is_unnamed_proxy};
+use super::headers::harden;
 use super::listener::PeerAddress;
 use super::origin::Origins;
 use crate::chat::Error;
@@ -44,6 +45,7 @@ pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Fr
     }));
     Front {
         trusted_proxies: config.server.trusted_proxies.clone().into(),
+        is_https: config.server.public_url.starts_with("https://"),
         shells: cors.layer(shells),
     }
 }
@@ -54,6 +56,8 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>
 #[derive(Clone)]
 pub(super) struct Front {
     trusted_proxies: Arc<[IpNet]>,
+    /// Whether people reach the server by HTTPS, which a proxy speaks for it.
+    is_https: bool,
     shells: Cors<Shells>,
 }
 
@@ -112,6 +116,7 @@ impl Front {
         if let Some(Fault(cause)) = answer.extensions().get() {
             tracing::error!(request = %id, %cause, "a request failed by the server's fault");
         }
+        harden(answer.headers_mut(), self.is_https);
         if let Ok(id) = HeaderValue::from_str(&id) {
             answer.headers_mut().insert(REQUEST_ID, id);
         }

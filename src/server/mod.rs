@@ -9,6 +9,7 @@ pub mod descriptors;
 mod front;
 pub mod guard;
 mod head_timer;
+mod headers;
 pub mod limits;
 pub mod listener;
 mod origin;
@@ -194,6 +195,7 @@ impl Server {
     pub async fn stop_by(mut self, deadline: Instant) {
         self.stop.send_replace(true);
         self.realtime.stop_admitting();
+        self.chat.note_all_seen();
         self.housekeeping.abort();
         self.control.close(deadline).await;
         // The writer finishes its queue, then the outbox ends, then the fan-out.

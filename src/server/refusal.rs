@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::chat::{Code, Error};
+use super::headers;
+use crate::chat::Error;
 
 /// How many refused connections are answered at a time; others are only closed.
 const MAX_REFUSALS_AT_ONCE: usize = 256;
@@ -77,7 +78,7 @@ fn response(id: Uuid, refusal: Refusal) -> String {
     let (status, error) = match refusal {
         Refusal::Full => (
             "503 Service Unavailable",
-            Error::new(Code::Overloaded, "The server is full. Try again soon."),
+            Error::overloaded_for(RETRY_AFTER, "The server is full. Try again soon."),
         ),
         Refusal::TooManyFromAddress => (
             "429 Too Many Requests",
@@ -89,9 +90,10 @@ fn response(id: Uuid, refusal: Refusal) -> String {
     };
     let body = json!({ "error": error }).to_string();
     let (length, seconds) = (body.len(), RETRY_AFTER.as_secs());
+    let always = headers::lines();
     format!(
         "HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nx-request-id: {id}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\
-         Connection: close\r\n\r\n{body}"
+         Connection: close\r\n{always}\r\n{body}"
     )
 }

@@ -88,6 +88,21 @@ pub(crate) fn list(
     )
 }
 
+/// Where somebody's live sessions began, the newest first.
+pub(crate) fn addresses(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: Time,
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    tx.all(
+        "SELECT address FROM sessions
+         WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
+        values![user, now, limit],
+        |row| row.get(0),
+    )
+}
+
 pub(crate) fn ids(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SessionId>, Error> {
     tx.all(
         "SELECT id FROM sessions WHERE user_id = ?",

@@ -46,7 +46,7 @@ async fn the_index_page_is_fresh_and_may_load_from_this_server_only() {
         assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
         assert_eq!(header(&page, "x-content-type-options"), "nosniff");
         let policy = header(&page, "content-security-policy");
-        assert!(policy.starts_with("default-src 'self';"), "{policy}");
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         let text = page.text().await.unwrap();
         assert!(text.contains("<title>chatd</title>"), "{path}: {text}");

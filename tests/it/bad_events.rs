@@ -261,6 +261,7 @@ async fn more_events_at_once_than_a_connection_may_have_are_refused_one_by_one()
         let ack = bob.ack(id).await;
         if ack["ok"] != true {
             assert_eq!(ack["error"]["code"], "overloaded", "{ack}");
+            assert_eq!(ack["error"]["details"]["retryAfterMs"], 1000, "{ack}");
             refused += 1;
         }
     }

@@ -7,6 +7,8 @@ mod faults;
 mod folder;
 mod proxies;
 mod serve;
+mod sign_ins;
+mod terminal;
 mod user;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -363,6 +363,11 @@ CHATD_SERVER__LISEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
 CHATD_SERVR__LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
 CHATD_server__listen=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
 CHATD_LOG__COLOURS=x => unknown variable; known here: CHATD_LOG__FORMAT, CHATD_LOG__LEVEL
+CHATD_SERVER_LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
+CHATD_LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
+CHATD_DATA_DIR=x => unknown variable; did you mean CHATD_DATA__DIR?
+CHATD_LOG_LEVL=x => unknown variable; did you mean CHATD_LOG__LEVEL?
+CHATD_LIMITS_EVENT_BURST=5 => unknown variable; did you mean CHATD_LIMITS__EVENTS_BURST?
 CHATD__LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
 CHATD___=x => unknown variable; the sections are accounts, data, limits, log, rooms, server
 ";
@@ -371,7 +376,7 @@ CHATD___=x => unknown variable; the sections are accounts, data, limits, log, ro
 
 #[test]
 fn variables_that_are_no_keys_are_left_alone() {
-    for name in "CHATD_REQUIRE_UI CHATD_LISTEN PATH OTHER__KEY chatd_log__level".split(' ') {
+    for name in "CHATD_REQUIRE_UI CHATD_BIN CHATD_PORT_5000_TCP_ADDR CHATD_SERVICE_HOST PATH OTHER__KEY chatd_log__level".split(' ') {
         let config = load_env(&[(name, "x")]).unwrap().config;
         assert_eq!(config, Config::default(), "{name}");
     }

@@ -33,6 +33,7 @@ mod sessions;
 mod shutdown;
 mod store;
 mod story;
+mod table;
 mod tidy;
 mod tokens;
 mod told;

@@ -178,7 +178,7 @@ async fn addresses_that_lead_nowhere_are_told_in_json_beneath_api_and_by_the_pag
     }
     let wrong = ada.put("/api/rooms", json!({})).await;
     assert_eq!(wrong.headers["allow"], "GET,HEAD,POST");
-    wrong.expect_error(405, "not_found");
+    wrong.expect_error(405, "invalid_input");
     for path in ["/", "/r/somewhere", "/invite/token", "/apix"] {
         let page = stranger.get(path).await;
         assert_eq!(page.status, 200, "{path}");
@@ -194,7 +194,7 @@ async fn addresses_that_lead_nowhere_are_told_in_json_beneath_api_and_by_the_pag
     stranger
         .post("/", json!({}))
         .await
-        .expect_error(405, "not_found");
+        .expect_error(405, "invalid_input");
     for path in ["/healthz", "/readyz"] {
         assert_eq!(stranger.get(path).await.status, 200, "{path}");
     }

@@ -2,6 +2,7 @@
 
 use super::harness::stream::{self, Packet};
 use super::harness::{Executable, Person, Socket, Transport, executable, soon};
+use chatd::chat::Clock;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -317,4 +318,27 @@ async fn who_connects_amid_a_stop_is_let_go_and_never_refused() {
         seen.iter().all(|packet| packet.starts_with("40")),
         "{seen:?}"
     );
+}
+
+#[tokio::test]
+async fn who_is_there_at_a_stop_was_there_until_then() {
+    let (chatd, ann, _) = chatd().await;
+    let bea = chatd.person("bea").await;
+    let _socket = ann.connect().await;
+    let path = format!("/api/users/{}", ann.id);
+    let before = bea.get(&path).await.expect(200);
+    assert_eq!(before["isOnline"], true);
+    assert_eq!(before["lastSeenAt"], Value::Null);
+    let asked = Clock::default().now();
+    let (code, folder) = chatd.stop().await;
+    assert_eq!(code, Some(0));
+    let next = Executable::start(folder).await;
+    let after = next.again(&bea).get(&path).await.expect(200);
+    let seen = after["lastSeenAt"].as_str().unwrap_or_default();
+    assert!(seen >= asked.to_string().as_str(), "{after}");
+    let never = next
+        .again(&ann)
+        .get(&format!("/api/users/{}", bea.id))
+        .await;
+    assert_eq!(never.expect(200)["lastSeenAt"], Value::Null);
 }

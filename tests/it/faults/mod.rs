@@ -8,6 +8,10 @@ mod never_reads;
 mod silent;
 mod strangers;
 mod too_many;
+mod departures;
+mod headers;
+mod parsers;
+mod passwords;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
