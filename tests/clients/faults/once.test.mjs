@@ -84,16 +84,17 @@ test(`${SENDS} sends over a network that cuts connections before and after the a
   for (const [index, name] of names.entries()) {
     const own = kept.filter(({ clientId }) => clientId.startsWith(`${name}-`));
     assert.deepEqual(own.map(({ content }) => content), Array.from({ length: each }, (_, number) => `${name} ${number}`));
-    assert.deepEqual(own.map(({ seq }) => seq), acknowledged[index], "an ack named another message than the one that is kept");
+    assert.deepEqual(own.map(({ seq }) => seq), acknowledged[index], "an ack named another message than is kept");
   }
   await next(witness, "receive_message", ({ seq }) => seq === SENDS);
   const told = untaken(witness, "receive_message").map(({ seq }) => seq);
   assert.deepEqual([...told, SENDS], kept.map(({ seq }) => seq));
 
   for (const [place, count] of Object.entries(cuts)) assert.ok(count > 0, `no cut ${place}`);
-  const places = Object.entries(cuts).map(([place, count]) => `${count} ${place}`);
+  const places = Object.entries(cuts).map(([place, count]) => `${count} ${place}`).join(", ");
   report(
     "exactly once",
-    `${SENDS} sends, ${kept.length} messages in each sender's order, ${proxy.cuts} cuts (${places.join(", ")}), ${Date.now() - began} ms`,
+    `${SENDS} sends, ${kept.length} messages in each sender's order, ${proxy.cuts} cuts (${places}), ` +
+      `${Date.now() - began} ms`,
   );
 });

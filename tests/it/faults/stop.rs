@@ -12,13 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// A stop takes so long at most.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 /// Those who talk without waiting, and read.
 const TALKERS: usize = 8;
+/// So many of them read nothing until a stop has begun and some time is over, which is less than the
+/// clients have to take what waits for them.
+const LATE: usize = 2;
+const LATE_BY: Duration = Duration::from_millis(500);
 /// Messages of each. What they are together is less than the server cuts a stuck client for.
 const EACH: usize = 60;
 /// The stop comes when so many are acknowledged: more than the kernels hold for a stuck client.
@@ -47,7 +51,7 @@ async fn stuck(person: &Person, room: &str) -> (Sending, Receiving) {
 
 /// Somebody who has a room open in which nothing is said.
 async fn idle(person: &Person, room: &str, number: usize) -> Socket {
-    let transport = if number % POLLS_EVERY == 0 {
+    let transport = if number.is_multiple_of(POLLS_EVERY) {
         Transport::Polling
     } else {
         Transport::WebSocket
@@ -76,13 +80,24 @@ async fn talk(
     room: String,
     talker: usize,
     acks: Arc<(AtomicUsize, Notify)>,
+    mut stopping: watch::Receiver<bool>,
 ) -> HashMap<String, String> {
     let (mut sending, mut receiving) = stream::connect(&person.url, &person.token).await;
+    // They hear each other, so what they are answered waits behind what they are told.
+    let join = json!({ "roomId": room, "quiet": true });
+    sending.emit_for_ack("join_room", &join);
+    soon("the room", receiving.ack()).await.unwrap();
     let content = "x".repeat(CONTENT);
     for number in 0..EACH {
         let client_id = format!("{talker}-{number}");
         let message = json!({ "roomId": room, "content": content, "clientId": client_id });
         sending.emit_for_ack("send_message", &message);
+    }
+    if talker < LATE {
+        soon("the stop", stopping.wait_for(|stopping| *stopping))
+            .await
+            .unwrap();
+        tokio::time::sleep(LATE_BY).await;
     }
     let mut acknowledged = HashMap::new();
     while let Some(packet) = soon("an answer", receiving.next()).await {
@@ -121,14 +136,16 @@ async fn a_stop_with_a_full_house_keeps_exactly_what_was_acknowledged() {
     });
     let ends: Vec<_> = ends.collect();
     let acks = Arc::new((AtomicUsize::new(0), Notify::new()));
+    let (stop, stopping) = watch::channel(false);
     let talks = (0..TALKERS).map(|talker| {
-        let talk = talk(ann.clone(), loud.clone(), talker, Arc::clone(&acks));
-        tokio::spawn(talk)
+        let (acks, stopping) = (Arc::clone(&acks), stopping.clone());
+        tokio::spawn(talk(ann.clone(), loud.clone(), talker, acks, stopping))
     });
     let talks: Vec<_> = talks.collect();
     soon("talk", acks.1.notified()).await;
 
     let began = Instant::now();
+    stop.send_replace(true);
     let (code, folder) = chatd.stop().await;
     let took = began.elapsed();
     assert_eq!(code, Some(0));
