@@ -95,7 +95,7 @@ impl Victim {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_removed_amid_the_talk_sees_all_before_it_and_nothing_after() {
-    let victims: usize = either(90, 15);
+    let victims: usize = either(90, 9);
     let chatd = Executable::start(Arc::new(tempfile::tempdir().unwrap())).await;
     let ada = chatd.person("ada").await;
     let room = ada.room("Secrets", false).await;
