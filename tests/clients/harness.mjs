@@ -126,9 +126,12 @@ export class Server {
     return new Person(this, account, await this.request(201, "POST", "/api/auth/register", account));
   }
 
-  /** A stock client, connecting, without reconnection unless `options` ask for it. */
-  open(token, options = {}, namespace = "/") {
-    const socket = io(this.url + namespace, { auth: { token }, forceNew: true, reconnection: false, ...options });
+  /**
+   * A stock client, connecting, without reconnection unless `options` ask for it; `via` a proxy if they name
+   * its URL.
+   */
+  open(token, { via = this.url, ...options } = {}, namespace = "/") {
+    const socket = io(via + namespace, { auth: { token }, forceNew: true, reconnection: false, ...options });
     record(socket);
     this.#sockets.add(socket);
     return socket;

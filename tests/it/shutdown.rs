@@ -89,7 +89,7 @@ fn everybody_talks(person: &Person, room: &str, acks: &Arc<Acks>) -> Vec<Talking
 }
 
 /// The id of each message of a room by its `clientId`; each is there once.
-async fn kept(person: &Person, room: &str) -> HashMap<String, String> {
+pub async fn kept(person: &Person, room: &str) -> HashMap<String, String> {
     let (mut kept, mut last) = (HashMap::new(), 0);
     loop {
         let path = format!("/api/rooms/{room}/messages?after={last}&limit=200");

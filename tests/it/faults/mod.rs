@@ -12,6 +12,9 @@ mod departures;
 mod headers;
 mod parsers;
 mod passwords;
+mod leak;
+mod revocation;
+mod stop;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
