@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod messages;
+mod room_left;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub mod sql;
@@ -97,7 +98,7 @@ impl Store {
         migrate(&mut connection)?;
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
-        let writer = Writer::new(connection, jobs, sender, fatal);
+        let writer = Writer::new(path, connection, jobs, sender, fatal);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())

@@ -3,8 +3,9 @@
 use super::checkpoint::{Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
-use super::{Error, Fatal};
+use super::{Error, Fatal, room_left};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
 
 pub(super) struct Writer {
+    database: PathBuf,
     connection: rusqlite::Connection,
     queue: Receiver<Box<dyn Job>>,
     outbox: OutboxSender,
@@ -33,12 +35,14 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(
+        database: &Path,
         connection: rusqlite::Connection,
         queue: Receiver<Box<dyn Job>>,
         outbox: OutboxSender,
         fatal: Fatal,
     ) -> Self {
         Self {
+            database: database.to_owned(),
             connection,
             queue,
             outbox,
@@ -109,12 +113,22 @@ impl Writer {
         while !rest.is_empty() {
             let (done, error) = self.transaction(rest);
             if let Some(error) = error {
+                let error = self.explained(error);
                 for job in &mut rest[..done] {
                     job.fail(error.clone());
                 }
                 self.failed(&error);
             }
             rest = &mut rest[done..];
+        }
+    }
+
+    /// Says why something was not written, where the database cannot.
+    fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Unwritten(_) if room_left::is_there_none(&self.database) => Error::Full,
+            Error::Unwritten(why) => Error::Disk(why),
+            other => other,
         }
     }
 
@@ -196,6 +210,7 @@ impl Writer {
         match checkpoint(&self.connection, wanted) {
             Ok(done) => done,
             Err(error) => {
+                let error = self.explained(error);
                 tracing::warn!(%error, "the write-ahead log could not be copied back");
                 self.failed(&error);
                 false

@@ -3,6 +3,7 @@
 use super::{Columns, Connection, EachRow, Row, Value};
 use crate::store::{Error, Unique};
 use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -115,6 +116,11 @@ impl From<rusqlite::Error> for Error {
         };
         match cause.code {
             ErrorCode::DiskFull => Self::Full,
+            ErrorCode::SystemIoFailure
+                if [SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE].contains(&cause.extended_code) =>
+            {
+                Self::Unwritten(error.to_string())
+            }
             ErrorCode::SystemIoFailure => Self::Disk(error.to_string()),
             ErrorCode::OperationInterrupted => Self::TooSlow,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Overloaded,
