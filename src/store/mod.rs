@@ -21,6 +21,7 @@ pub use error::{Error, Unique};
 
 use command::Job;
 use sql::{Tx, sqlite};
+use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -96,6 +97,7 @@ impl Store {
         }
         let mut connection = sqlite::open_writer(path)?;
         migrate(&mut connection)?;
+        sync_folder(path)?;
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
         let writer = Writer::new(path, connection, jobs, sender, fatal);
@@ -189,6 +191,17 @@ impl Store {
             TrySendError::Disconnected(job) => (job, Error::Closed),
         })
     }
+}
+
+/// Puts the names of the database's files on disk. `SQLite` does that for those that it makes, but
+/// does not tell when it fails.
+fn sync_folder(database: &Path) -> Result<(), Error> {
+    let Some(folder) = database.parent() else {
+        return Ok(());
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::Disk(error.to_string()))
 }
 
 fn migrate(connection: &mut rusqlite::Connection) -> Result<(), OpenError> {
