@@ -19,10 +19,12 @@ mod writer;
 pub use command::{Command, Events, Told};
 pub use error::{Error, Unique};
 
+use checkpoint::RESTART_WAIT;
 use command::Job;
 use sql::{Tx, sqlite};
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -59,6 +61,8 @@ struct Shared {
     queue: RwLock<Option<SyncSender<Box<dyn Job>>>>,
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
     turns: Arc<Semaphore>,
+    /// Set while the writer wants queries to be short.
+    hurry: Arc<AtomicBool>,
     writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -98,9 +102,10 @@ impl Store {
         let mut connection = sqlite::open_writer(path)?;
         migrate(&mut connection)?;
         sync_folder(path)?;
+        let hurry = Arc::new(AtomicBool::new(false));
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
-        let writer = Writer::new(path, connection, jobs, sender, fatal);
+        let writer = Writer::new(path, connection, jobs, sender, fatal, hurry.clone());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -118,6 +123,7 @@ impl Store {
             queue: RwLock::new(Some(queue)),
             readers,
             turns: Arc::new(Semaphore::new(READERS as usize)),
+            hurry,
             writer: std::sync::Mutex::new(Some(thread)),
         }));
         Ok((store, outbox))
@@ -150,12 +156,13 @@ impl Store {
             return Err(Error::Overloaded.into());
         };
         let readers = self.0.readers.clone();
+        let hurry = (self.0.hurry.clone(), RESTART_WAIT);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let mut connection = readers
                 .get()
                 .map_err(|error| Error::Database(error.to_string()))?;
-            sqlite::interrupt_after(&connection, QUERY_TIME)?;
+            sqlite::interrupt_after(&connection, QUERY_TIME, hurry)?;
             let transaction = connection.transaction().map_err(Error::from)?;
             read(&mut Tx::new(&mut &*transaction))
         });

@@ -6,6 +6,8 @@ use super::sql::Tx;
 use super::{Error, Fatal, room_left};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ pub(super) struct Writer {
     queue: Receiver<Box<dyn Job>>,
     outbox: OutboxSender,
     fatal: Fatal,
+    /// Set while readers are to end.
+    hurry: Arc<AtomicBool>,
     /// When a full disk was last warned of.
     warned_at: Option<Instant>,
 }
@@ -40,6 +44,7 @@ impl Writer {
         queue: Receiver<Box<dyn Job>>,
         outbox: OutboxSender,
         fatal: Fatal,
+        hurry: Arc<AtomicBool>,
     ) -> Self {
         Self {
             database: database.to_owned(),
@@ -47,6 +52,7 @@ impl Writer {
             queue,
             outbox,
             fatal,
+            hurry,
             warned_at: None,
         }
     }
@@ -207,7 +213,7 @@ impl Writer {
 
     /// Copies the write-ahead log back; says whether all of what was wanted is done.
     fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
-        match checkpoint(&self.connection, wanted) {
+        match checkpoint(&self.connection, wanted, &self.hurry) {
             Ok(done) => done,
             Err(error) => {
                 let error = self.explained(error);
