@@ -1,6 +1,8 @@
 //! The promises at the head of the design, held under faults: in a short form here, in full by
 //! `tests/run faults`, which sets `CHATD_FAULTS=full` and prints the figures.
 
+mod disk;
+
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -20,7 +22,11 @@ pub fn report(promise: &str, figure: impl Display) {
     let line = format!("{promise}: {figure}\n");
     print!("{line}");
     if let Some(path) = std::env::var_os("CHATD_FAULTS_REPORT") {
-        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
 }
