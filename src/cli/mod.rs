@@ -15,10 +15,12 @@ pub use exit::{Exit, Failure};
 
 use crate::config::{self, ConfigError, Flags, Loaded, Sources};
 use clap::{Args, Parser, Subcommand};
+use rustix::process::Signal;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 /// So many threads at most do what blocks: queries, password hashes, files.
@@ -139,10 +141,23 @@ fn block_on_until<T>(
                 format!("no threads could be started: {error}"),
             )
         })?;
-    let (done, deadline) = runtime.block_on(work);
+    let (done, deadline) = runtime.block_on(async {
+        outlive_full_files();
+        work.await
+    });
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     runtime.shutdown_timeout(left.unwrap_or(LAST_WAIT).min(LAST_WAIT));
     done
+}
+
+/// A file that is as long as the system lets this process make it is like a full disk: the write fails
+/// and is told. Who does not take the signal that comes with it is ended by it.
+fn outlive_full_files() {
+    let full = SignalKind::from_raw(Signal::XFSZ.as_raw());
+    // Its handler stays when the receiver goes.
+    if let Err(error) = signal(full) {
+        tracing::debug!(%error, "a file that becomes too long ends the process");
+    }
 }
 
 /// Words for people.

@@ -3,14 +3,17 @@
 use super::Error;
 use super::sql::sqlite::BUSY_TIME;
 use rusqlite::Connection;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// When the log has grown to so many pages, because somebody was reading each time it might have
-/// begun anew, commands wait until it does; 64 MiB at SQLite's 4 KiB a page.
-const LOG_PAGES: i64 = 16_384;
-/// They wait so long at most, which most queries do not take. Those that begin meanwhile do not need
-/// the log.
-const RESTART_WAIT: Duration = Duration::from_millis(250);
+/// begun anew, commands wait until it does. It is 24 MiB at SQLite's 4 KiB a page: with what is written
+/// until the next look the log stays below 64 MiB.
+const LOG_PAGES: i64 = 6144;
+/// They wait so long, which most queries do not take. Those that begin meanwhile do not need the log.
+/// Then queries that have run for so long are interrupted, for which commands wait as long again at
+/// most.
+pub(super) const RESTART_WAIT: Duration = Duration::from_millis(250);
 
 /// What is wanted of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +24,13 @@ pub(super) enum Checkpoint {
     Empty,
 }
 
-/// Copies the log back. Says whether all of it was, which a reader may prevent.
-pub(super) fn checkpoint(connection: &Connection, wanted: Checkpoint) -> Result<bool, Error> {
+/// Copies the log back. Says whether all of it was, which a reader may prevent. `hurry` is set while
+/// readers are to end.
+pub(super) fn checkpoint(
+    connection: &Connection,
+    wanted: Checkpoint,
+    hurry: &AtomicBool,
+) -> Result<bool, Error> {
     if wanted == Checkpoint::Empty {
         let (is_whole, _) = run(
             connection,
@@ -35,8 +43,14 @@ pub(super) fn checkpoint(connection: &Connection, wanted: Checkpoint) -> Result<
     if pages <= LOG_PAGES {
         return Ok(is_whole);
     }
-    let (is_whole, _) = run(connection, RESTART_WAIT, "PRAGMA wal_checkpoint(RESTART)")?;
-    Ok(is_whole)
+    let restart = || run(connection, RESTART_WAIT, "PRAGMA wal_checkpoint(RESTART)");
+    if let (true, _) = restart()? {
+        return Ok(true);
+    }
+    hurry.store(true, Ordering::Relaxed);
+    let restarted = restart();
+    hurry.store(false, Ordering::Relaxed);
+    Ok(restarted?.0)
 }
 
 /// Runs a checkpoint that waits for others so long at most. Says whether it did all that it could do,

@@ -26,6 +26,10 @@ pub enum Error {
     /// No room on the disk; nothing was written.
     #[error("the disk is full")]
     Full,
+    /// The disk does not take what is written; nothing was. The writer finds out whether there is no
+    /// room, or the disk failed.
+    #[error("the disk failed: {0}")]
+    Unwritten(String),
     /// The disk failed; what is on it is unknown.
     #[error("the disk failed: {0}")]
     Disk(String),

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod messages;
+mod room_left;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub mod sql;
@@ -18,9 +19,12 @@ mod writer;
 pub use command::{Command, Events, Told};
 pub use error::{Error, Unique};
 
+use checkpoint::RESTART_WAIT;
 use command::Job;
 use sql::{Tx, sqlite};
+use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -57,6 +61,8 @@ struct Shared {
     queue: RwLock<Option<SyncSender<Box<dyn Job>>>>,
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
     turns: Arc<Semaphore>,
+    /// Set while the writer wants queries to be short.
+    hurry: Arc<AtomicBool>,
     writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -95,9 +101,11 @@ impl Store {
         }
         let mut connection = sqlite::open_writer(path)?;
         migrate(&mut connection)?;
+        sync_folder(path)?;
+        let hurry = Arc::new(AtomicBool::new(false));
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
-        let writer = Writer::new(connection, jobs, sender, fatal);
+        let writer = Writer::new(path, connection, jobs, sender, fatal, hurry.clone());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -115,6 +123,7 @@ impl Store {
             queue: RwLock::new(Some(queue)),
             readers,
             turns: Arc::new(Semaphore::new(READERS as usize)),
+            hurry,
             writer: std::sync::Mutex::new(Some(thread)),
         }));
         Ok((store, outbox))
@@ -147,12 +156,13 @@ impl Store {
             return Err(Error::Overloaded.into());
         };
         let readers = self.0.readers.clone();
+        let hurry = (self.0.hurry.clone(), RESTART_WAIT);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let mut connection = readers
                 .get()
                 .map_err(|error| Error::Database(error.to_string()))?;
-            sqlite::interrupt_after(&connection, QUERY_TIME)?;
+            sqlite::interrupt_after(&connection, QUERY_TIME, hurry)?;
             let transaction = connection.transaction().map_err(Error::from)?;
             read(&mut Tx::new(&mut &*transaction))
         });
@@ -188,6 +198,17 @@ impl Store {
             TrySendError::Disconnected(job) => (job, Error::Closed),
         })
     }
+}
+
+/// Puts the names of the database's files on disk. `SQLite` does that for those that it makes, but
+/// does not tell when it fails.
+fn sync_folder(database: &Path) -> Result<(), Error> {
+    let Some(folder) = database.parent() else {
+        return Ok(());
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::Disk(error.to_string()))
 }
 
 fn migrate(connection: &mut rusqlite::Connection) -> Result<(), OpenError> {

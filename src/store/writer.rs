@@ -3,8 +3,11 @@
 use super::checkpoint::{Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
-use super::{Error, Fatal};
+use super::{Error, Fatal, room_left};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -23,26 +26,33 @@ const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 pub(super) type OutboxSender = tokio::sync::mpsc::Sender<Vec<Told>>;
 
 pub(super) struct Writer {
+    database: PathBuf,
     connection: rusqlite::Connection,
     queue: Receiver<Box<dyn Job>>,
     outbox: OutboxSender,
     fatal: Fatal,
+    /// Set while readers are to end.
+    hurry: Arc<AtomicBool>,
     /// When a full disk was last warned of.
     warned_at: Option<Instant>,
 }
 
 impl Writer {
     pub fn new(
+        database: &Path,
         connection: rusqlite::Connection,
         queue: Receiver<Box<dyn Job>>,
         outbox: OutboxSender,
         fatal: Fatal,
+        hurry: Arc<AtomicBool>,
     ) -> Self {
         Self {
+            database: database.to_owned(),
             connection,
             queue,
             outbox,
             fatal,
+            hurry,
             warned_at: None,
         }
     }
@@ -109,12 +119,22 @@ impl Writer {
         while !rest.is_empty() {
             let (done, error) = self.transaction(rest);
             if let Some(error) = error {
+                let error = self.explained(error);
                 for job in &mut rest[..done] {
                     job.fail(error.clone());
                 }
                 self.failed(&error);
             }
             rest = &mut rest[done..];
+        }
+    }
+
+    /// Says why something was not written, where the database cannot.
+    fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Unwritten(_) if room_left::is_there_none(&self.database) => Error::Full,
+            Error::Unwritten(why) => Error::Disk(why),
+            other => other,
         }
     }
 
@@ -193,9 +213,10 @@ impl Writer {
 
     /// Copies the write-ahead log back; says whether all of what was wanted is done.
     fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
-        match checkpoint(&self.connection, wanted) {
+        match checkpoint(&self.connection, wanted, &self.hurry) {
             Ok(done) => done,
             Err(error) => {
+                let error = self.explained(error);
                 tracing::warn!(%error, "the write-ahead log could not be copied back");
                 self.failed(&error);
                 false

@@ -10,7 +10,7 @@ mod after;
 mod check;
 mod choose;
 mod device;
-mod dice;
+pub mod dice;
 mod explain;
 mod messages;
 mod plan;

@@ -1,23 +1,18 @@
 //! The database: what survives, what is refused, and a disk that is full.
 
-use super::harness::{App, Executable, Person, Transport, executable, payloads, soon};
+use super::harness::{App, Person, Transport, executable, payloads, small_disk, soon};
 use chatd::server::data_folder::DataFolder;
 use chatd::store::{Command, Error, Outbox, Store, Told};
 use serde_json::json;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{self, Stdio};
-use std::sync::{Arc, mpsc};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// The size of the disk that is filled, in bytes.
 const DISK: u64 = 4 * 1024 * 1024;
 /// How much of it is taken from the start, in bytes.
 const FILLER: u64 = 3 * 1024 * 1024;
-
-/// Where the log of a server on a small disk goes, on a larger one.
-const LOG: &str = "log";
 
 /// Runs `chatd` on a data folder to its end, and gives its exit code and what it said.
 fn run(args: &[&str], data: &Path) -> (Option<i32>, String) {
@@ -242,42 +237,9 @@ async fn a_store_that_is_closed_ends_without_a_complaint_whether_or_not_somebody
     }
 }
 
-/// A command that runs `chatd serve` on a small disk of its own, which nobody else sees and which is
-/// gone with the process; nothing of it is left behind whatever happens.
-fn on_a_small_disk(root: &Path, options: &[&str]) -> process::Command {
-    const SCRIPT: &str = r#"mount -t tmpfs -o "size=$2,mode=700" chatd-test "$1" &&
-        head -c "$3" /dev/zero >"$1/filler" && exec "$4" serve"#;
-    let data = executable::data(root);
-    let mut unshare = executable::command("unshare");
-    unshare
-        .args(options)
-        .args(["sh", "-c", SCRIPT, "sh"])
-        .arg(&data)
-        .args([DISK.to_string(), FILLER.to_string()])
-        .arg(executable::path())
-        .env("CHATD_DATA__DIR", data);
-    unshare
-}
-
-async fn start_on_a_small_disk() -> Option<Executable> {
-    let root = Arc::new(tempfile::tempdir().unwrap());
-    std::fs::create_dir(executable::data(root.path())).unwrap();
-    for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
-        let mut command = on_a_small_disk(root.path(), options);
-        command.stderr(File::create(root.path().join(LOG)).unwrap());
-        if let Some(chatd) = Executable::spawn(command, root.clone()).await {
-            return Some(chatd);
-        }
-    }
-    None
-}
-
 #[tokio::test]
 async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
-    let Some(chatd) = start_on_a_small_disk().await else {
-        // Straight to stderr, past what the test runner keeps to itself.
-        let why = "no small disk can be mounted here, not even in a namespace of one's own";
-        writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    let Some(chatd) = small_disk::start(DISK, FILLER).await else {
         return;
     };
     let ada = chatd.person("ada").await;
@@ -323,13 +285,11 @@ async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
     assert_eq!(history["lastSeq"], said);
     assert_eq!(chatd.stranger().get("/readyz").await.status, 200);
     // Whoever runs the server hears of it, and not once a refusal.
-    let log = std::fs::read_to_string(chatd.root().join(LOG)).unwrap();
+    let log = std::fs::read_to_string(small_disk::log(chatd.root())).unwrap();
     assert_eq!(log.matches("storage_full").count(), 1, "{log}");
     assert!(log.contains("WARN"), "{log}");
     // Somebody makes room.
-    let inside = PathBuf::from(format!("/proc/{}/root", chatd.id()));
-    let filler = executable::data(chatd.root()).join("filler");
-    std::fs::remove_file(inside.join(filler.strip_prefix("/").unwrap())).unwrap();
+    std::fs::remove_file(small_disk::filler(&chatd)).unwrap();
     soon("that the server writes again", async {
         loop {
             let body = json!({ "content": "healed", "clientId": "healed" });

@@ -188,7 +188,7 @@ impl<'a> Tx<'a> {
     }
 
     fn note<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error @ (Error::Disk(_) | Error::Full)) = &done {
+        if let Err(error @ (Error::Disk(_) | Error::Unwritten(_) | Error::Full)) = &done {
             self.broken = Some(error.clone());
         }
         done

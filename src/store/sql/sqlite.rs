@@ -3,8 +3,11 @@
 use super::{Columns, Connection, EachRow, Row, Value};
 use crate::store::{Error, Unique};
 use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Older versions can lose acknowledged writes of a write-ahead log (SQLite's own notes on 3.51.3).
@@ -49,13 +52,19 @@ pub(crate) fn readers(path: &Path) -> r2d2_sqlite::SqliteConnectionManager {
     })
 }
 
-/// Ends a query of this connection once `limit` has passed.
+/// Ends a query of this connection once `limit` has passed, or while there is a `hurry` that shorter
+/// time.
 pub(crate) fn interrupt_after(
     connection: &rusqlite::Connection,
     limit: Duration,
+    (hurry, hurried_limit): (Arc<AtomicBool>, Duration),
 ) -> Result<(), Error> {
-    let end = Instant::now() + limit;
-    connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || Instant::now() > end))?;
+    let began = Instant::now();
+    let is_over = move || {
+        let ran = began.elapsed();
+        ran > limit || (ran > hurried_limit && hurry.load(Ordering::Relaxed))
+    };
+    connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(is_over))?;
     Ok(())
 }
 
@@ -115,6 +124,11 @@ impl From<rusqlite::Error> for Error {
         };
         match cause.code {
             ErrorCode::DiskFull => Self::Full,
+            ErrorCode::SystemIoFailure
+                if [SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE].contains(&cause.extended_code) =>
+            {
+                Self::Unwritten(error.to_string())
+            }
             ErrorCode::SystemIoFailure => Self::Disk(error.to_string()),
             ErrorCode::OperationInterrupted => Self::TooSlow,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Overloaded,

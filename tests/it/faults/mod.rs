@@ -2,19 +2,20 @@
 //! `tests/run faults`, which sets `CHATD_FAULTS=full` and prints the figures.
 
 mod clock;
-mod floods;
-mod hostile;
-mod never_reads;
-mod silent;
-mod strangers;
-mod too_many;
 mod departures;
+mod disk;
+mod floods;
 mod headers;
+mod hostile;
+mod leak;
+mod never_reads;
 mod parsers;
 mod passwords;
-mod leak;
 mod revocation;
+mod silent;
 mod stop;
+mod strangers;
+mod too_many;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;

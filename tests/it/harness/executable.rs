@@ -92,8 +92,13 @@ impl Executable {
     }
 
     /// Ends it as a service manager does, and gives its exit code and what is left.
-    pub async fn stop(mut self) -> (Option<i32>, Arc<TempDir>) {
+    pub async fn stop(self) -> (Option<i32>, Arc<TempDir>) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.ended().await
+    }
+
+    /// Waits until it ends by itself, and gives its exit code and what is left.
+    pub async fn ended(mut self) -> (Option<i32>, Arc<TempDir>) {
         let status = soon("the end of the process", async {
             let mut looks = tokio::time::interval(LOOK);
             loop {
