@@ -11,11 +11,11 @@ use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 
 /// Messages of a client.
-const EACH: usize = 300;
+const EACH: usize = 150;
 /// The length of a message, in bytes.
 const BYTES: usize = 1500;
-/// The longest file, in the blocks of 512 bytes in which a shell counts: 2 MiB, less than they take.
-const LONGEST_FILE: usize = 4096;
+/// The longest file, in the blocks of 512 bytes in which a shell counts: 1 MiB, less than they take.
+const LONGEST_FILE: usize = 2048;
 /// The writes of the database's log that a quota refuses, counted from the server's start.
 const REFUSED_WRITES: &str = "150..189";
 /// The end of the quota comes before clients have tried so often.
@@ -30,6 +30,7 @@ struct Told {
 /// Everybody talks until all is answered, while somebody listens who has the room open. What was
 /// refused is `storage_full`, is not in the history and was told to nobody; everything else was.
 async fn talk_without_room(
+    chatd: &Executable,
     person: &Person,
     room: &str,
     client_ids: Vec<VecDeque<String>>,
@@ -51,7 +52,8 @@ async fn talk_without_room(
     let (mut acknowledged, mut refused) = (0, Vec::new());
     for talk in all_talk(person, room, client_ids, BYTES).await {
         let talk = talk.await.unwrap();
-        assert!(talk.unanswered.is_empty(), "each is answered");
+        let log = log_of(chatd.root());
+        assert!(talk.unanswered.is_empty(), "each is answered: {log}");
         history.read_on(person, room).await;
         history.must_have(&talk.acknowledged);
         acknowledged += talk.acknowledged.len();
@@ -86,7 +88,7 @@ async fn a_file_that_may_grow_no_more_refuses_messages_and_loses_none() {
     let chatd = start_by(words, first.kill()).await;
     let person = chatd.again(&ann);
     let mut history = History::default();
-    let told = talk_without_room(&person, &room, client_ids(0, EACH), &mut history).await;
+    let told = talk_without_room(&chatd, &person, &room, client_ids(0, EACH), &mut history).await;
     let refused = count(&told.refused);
     assert!(told.acknowledged > 0 && refused > 0, "{refused} refused");
     // It goes on to serve.
@@ -98,7 +100,7 @@ async fn a_file_that_may_grow_no_more_refuses_messages_and_loses_none() {
     // Without the limit what was refused is taken, once.
     let chatd = Executable::start(folder).await;
     let person = chatd.again(&ann);
-    let again = talk_without_room(&person, &room, told.refused, &mut history).await;
+    let again = talk_without_room(&chatd, &person, &room, told.refused, &mut history).await;
     assert_eq!((again.acknowledged, count(&again.refused)), (refused, 0));
     report(
         "a commit that fails is told",
@@ -127,9 +129,9 @@ async fn a_quota_that_is_used_up_refuses_messages_until_there_is_room_again() {
     let chatd = start_by(words, folder).await;
     let person = chatd.again(&ann);
     let mut history = History::default();
-    let (mut to_send, mut acknowledged, mut refused) = (client_ids(0, EACH / 3), 0, 0);
+    let (mut to_send, mut acknowledged, mut refused) = (client_ids(0, EACH), 0, 0);
     for _ in 0..TRIES {
-        let told = talk_without_room(&person, &room, to_send, &mut history).await;
+        let told = talk_without_room(&chatd, &person, &room, to_send, &mut history).await;
         acknowledged += told.acknowledged;
         refused += count(&told.refused);
         to_send = told.refused;
@@ -139,7 +141,7 @@ async fn a_quota_that_is_used_up_refuses_messages_until_there_is_room_again() {
     }
     assert_eq!(count(&to_send), 0, "it takes messages again");
     assert!(refused > 0, "nothing was refused");
-    assert_eq!(acknowledged, EACH / 3 * super::CLIENTS);
+    assert_eq!(acknowledged, EACH * super::CLIENTS);
     let folder = chatd.kill();
     assert_eq!(in_the_database(folder.path(), &room), history.messages);
     report(
