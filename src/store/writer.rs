@@ -113,17 +113,24 @@ impl Writer {
         drop((untold, unheard));
     }
 
-    /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up.
+    /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up. When there
+    /// is no room commands run one by one, so that what needs none is not refused with what does.
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) {
+        let mut together = batch.len();
         let mut rest = batch;
         while !rest.is_empty() {
-            let (done, error) = self.transaction(rest);
+            let tried = together.min(rest.len());
+            let (done, error) = self.transaction(&mut rest[..tried]);
             if let Some(error) = error {
                 let error = self.explained(error);
+                self.failed(&error);
+                if tried > 1 && matches!(error, Error::Full) {
+                    together = 1;
+                    continue;
+                }
                 for job in &mut rest[..done] {
                     job.fail(error.clone());
                 }
-                self.failed(&error);
             }
             rest = &mut rest[done..];
         }

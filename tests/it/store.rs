@@ -1,9 +1,10 @@
 //! The database: what survives, what is refused, and a disk that is full.
 
-use super::harness::{App, Person, Transport, executable, payloads, small_disk, soon};
+use super::harness::{App, DEADLINE, Person, Transport, executable, payloads, small_disk, soon};
 use chatd::server::data_folder::DataFolder;
 use chatd::store::{Command, Error, Outbox, Store, Told};
 use serde_json::json;
+use std::future::IntoFuture;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -195,6 +196,48 @@ fn bare_store(folder: &Path) -> (Store, Outbox, mpsc::Receiver<String>) {
 /// A command that does nothing.
 fn nothing(store: &Store) -> Command<(), Error> {
     store.command(|_, _| Ok(()))
+}
+
+#[tokio::test]
+async fn what_needs_no_room_is_not_refused_with_what_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut outbox, _said) = bare_store(folder.path());
+    let listener = tokio::spawn(async move {
+        while let Some(batch) = outbox.recv().await {
+            batch.into_iter().for_each(Told::finish);
+        }
+    });
+    let (begins, begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    // The database may not grow from here on. What comes next waits, and so is one batch.
+    let first = store.command(move |tx, _| {
+        tx.all("PRAGMA max_page_count = 1", &[], |_| Ok(()))?;
+        begins.send(()).unwrap();
+        let _ = wait.lock().unwrap().recv_timeout(DEADLINE);
+        Ok::<_, Error>(())
+    });
+    let grows = || {
+        store.command(|tx, _| {
+            let fill = "CREATE TABLE filler AS SELECT zeroblob(1000000) AS filler";
+            tx.execute(fill, &[]).map(|_| ())
+        })
+    };
+    let first = first.into_future();
+    begun.recv_timeout(DEADLINE).unwrap();
+    let batch = [nothing(&store), grows(), nothing(&store), grows()];
+    let answers = batch.map(IntoFuture::into_future);
+    go.send(()).unwrap();
+    soon("the first", first).await.unwrap();
+    let mut done = Vec::new();
+    for answer in answers {
+        done.push(soon("an answer", answer).await);
+    }
+    let [Ok(()), Err(Error::Full), Ok(()), Err(Error::Full)] = done[..] else {
+        panic!("{done:?}");
+    };
+    store.close().await;
+    listener.await.unwrap();
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ const BYTES: usize = 1500;
 /// The longest file, in the blocks of 512 bytes in which a shell counts: 1 MiB, less than they take.
 const LONGEST_FILE: usize = 2048;
 /// The writes of the database's log that a quota refuses, counted from the server's start.
-const REFUSED_WRITES: &str = "150..189";
+const REFUSED_WRITES: &str = "150..749";
 /// The end of the quota comes before clients have tried so often.
 const TRIES: usize = 60;
 

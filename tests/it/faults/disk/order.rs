@@ -14,6 +14,8 @@ use std::time::Duration;
 const BYTES: usize = 100;
 /// Between two looks at whether a trace is complete.
 const LOOK: Duration = Duration::from_millis(5);
+/// The end of each thread is told in one of so many lines at most, at the end of a trace.
+const LAST_LINES: usize = 200;
 /// How the database is told to sync each commit, in the executable.
 const FULL: &[u8] = b"PRAGMA synchronous = FULL;";
 /// The same length, but a commit is synced only with the next checkpoint.
@@ -60,15 +62,19 @@ async fn traced(program: impl FnOnce(&Path) -> PathBuf, each: usize) -> (String,
         let ids = talk.acknowledged.iter().map(|message| identity(message).0);
         acknowledged.extend(ids);
     }
-    let id = chatd.id();
+    let id = chatd.id().to_string();
     chatd.kill();
-    let end = format!("\n{id} +++ killed by SIGKILL +++\n");
+    // Short ids are padded.
+    let is_end = |line: &str| {
+        let what = line.strip_prefix(&id).unwrap_or_default();
+        what.trim_start() == "+++ killed by SIGKILL +++"
+    };
     let traced = soon("the end of the trace", async {
         let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
             let trace = std::fs::read_to_string(&trace).unwrap();
-            if trace.contains(&end) {
+            if trace.lines().rev().take(LAST_LINES).any(is_end) {
                 return trace;
             }
         }

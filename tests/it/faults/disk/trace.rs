@@ -31,11 +31,11 @@ fn between(text: &str, start: char, end: char) -> Option<(&str, &str)> {
     text.split_once(start)?.1.split_once(end)
 }
 
-/// The bytes of `\x6d\x61…`.
+/// The bytes of `\x6d\x61…`; what is not written so is none.
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits = hex.split("\\x").filter(|pair| !pair.is_empty());
+    let digits = hex.split("\\x").filter_map(|pair| pair.get(..2));
     digits
-        .map(|pair| u8::from_str_radix(&pair[..2], 16).unwrap())
+        .filter_map(|pair| u8::from_str_radix(pair, 16).ok())
         .collect()
 }
 
@@ -64,9 +64,8 @@ fn calls(trace: &str) -> Vec<Call> {
         let Some((name, arguments)) = what.split_once('(') else {
             continue;
         };
-        let Some((file, written)) = between(arguments, '<', '>') else {
-            continue;
-        };
+        // A file that strace could not name any more may be a socket, and counts as one.
+        let (file, written) = between(arguments, '<', '>').unwrap_or(("", arguments));
         // What is written in several parts is in as many strings.
         let strings = written.split('"').skip(1).step_by(2);
         if what.ends_with("<unfinished ...>") {
