@@ -7,6 +7,7 @@ mod door;
 mod exit;
 mod log;
 mod password;
+mod prompt;
 mod serve;
 mod table;
 mod user;

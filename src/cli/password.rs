@@ -2,14 +2,11 @@
 //! every user of the machine could read.
 
 use super::Failure;
+use super::prompt::Prompt;
 use crate::model::Password;
 use crate::server::control::Secret;
 use clap::Args;
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use std::fs::File;
-use std::io::{BufRead, ErrorKind, IsTerminal};
-use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use std::io::{BufRead, IsTerminal};
 
 /// A password that was made up has so many characters, at 5.8 bits each, unless more are asked for.
 const GENERATED_CHARS: usize = 24;
@@ -19,11 +16,6 @@ const ALPHABET: &[u8] = b"23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVW
 const FAIR_BYTES: usize = 256 - 256 % ALPHABET.len();
 /// A line of stdin that is longer than this, in bytes, is no password.
 const LINE_BYTES: u64 = 4 * Password::MAX_CHARS as u64 + 2;
-
-/// Where passwords are typed, whatever stdin and stdout are.
-const TERMINAL: &str = "/dev/tty";
-/// A command that a signal ended has this and the signal's number for its exit code, as shells say it.
-const KILLED_BY: i32 = 128;
 
 #[derive(Debug, Args)]
 pub(super) struct Source {
@@ -81,66 +73,24 @@ fn one_line(stdin: impl BufRead) -> Result<String, Failure> {
 }
 
 fn prompt_twice() -> Result<String, Failure> {
-    restore_echo_when_interrupted()
-        .map_err(|error| Failure::failed(format!("signals cannot be received: {error}")))?;
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt).map_err(|error| {
-            if error.kind() == ErrorKind::Interrupted {
-                // By Ctrl-C, which comes as a character while a password is typed.
-                return Failure::failed("interrupted; nothing was changed");
-            }
-            Failure::failed(format!(
-                "no password could be read from the terminal: {error}; use --password-stdin or --generate"
-            ))
-        })
+    let unread = |error: std::io::Error| {
+        Failure::failed(format!(
+            "no password could be read from the terminal: {error}; use --password-stdin or --generate"
+        ))
     };
-    let first = ask("Password: ")?;
+    let mut prompt = Prompt::open().map_err(unread)?;
+    let first = prompt.ask("Password: ").map_err(unread)?;
     if first.is_empty() {
         return Err(Failure::failed(
             "no password was typed; type one, or let one be made up with --generate",
         ));
     }
-    if ask("The same again: ")? != first {
+    if prompt.ask("The same again: ").map_err(unread)? != first {
         return Err(Failure::failed(
             "the two passwords are not the same; nothing was changed, so try again",
         ));
     }
     Ok(first)
-}
-
-/// From now on what ends a command from outside, as Ctrl-C does a moment before the prompt takes it for
-/// a character, puts the terminal back as it is now before the process ends. While a password is typed
-/// it does not show what is typed, nor take Ctrl-C for a signal.
-fn restore_echo_when_interrupted() -> std::io::Result<()> {
-    let Ok(terminal) = File::open(TERMINAL) else {
-        // The prompt will say what is wrong with it.
-        return Ok(());
-    };
-    let before = tcgetattr(&terminal)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let mut signals = {
-        let _context = runtime.enter();
-        [
-            (signal(SignalKind::interrupt())?, SignalKind::interrupt()),
-            (signal(SignalKind::terminate())?, SignalKind::terminate()),
-            (signal(SignalKind::hangup())?, SignalKind::hangup()),
-        ]
-    };
-    std::thread::spawn(move || {
-        let number = runtime.block_on(async {
-            let [interrupt, terminate, hangup] = &mut signals;
-            tokio::select! {
-                _ = interrupt.0.recv() => interrupt.1,
-                _ = terminate.0.recv() => terminate.1,
-                _ = hangup.0.recv() => hangup.1,
-            }
-        });
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-        eprintln!();
-        std::process::exit(KILLED_BY + number.as_raw_value());
-    });
-    Ok(())
 }
 
 fn generate(length: usize) -> Result<String, Failure> {
