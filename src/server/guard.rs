@@ -11,6 +11,10 @@
 //!   it goes on;
 //! - [`Transport::cut`] ends both directions from outside.
 //!
+//! A guard that is dropped while its peer may still be sending leaves the connection to
+//! [`Guard::on_part`], unless it was cut: closing with unread bytes resets a connection, and what the
+//! kernel still holds for the peer would be lost.
+//!
 //! An idle connection owns no timer: each exists only while something waits for it.
 
 use std::io::{self, IoSlice};
@@ -38,9 +42,12 @@ pub struct Guard<S> {
     stall_timeout: Duration,
     on_stall: fn(&S),
     on_read: fn(&S),
+    on_part: fn(&S, Arc<Transport>, Option<Slot>),
     budget: ReadBudget,
     chatter: Chatter,
-    _slot: Option<Slot>,
+    /// Whether the peer sends nothing more.
+    heard_out: bool,
+    slot: Option<Slot>,
 }
 
 /// A pending write, and when it will have been pending for too long.
@@ -69,32 +76,42 @@ impl<S> Guard<S> {
             stall_timeout: limits.stall_timeout,
             on_stall: |_| {},
             on_read: |_| {},
+            on_part: |_, _, _| {},
             budget: ReadBudget::new(limits.read_bytes_per_second, limits.read_burst_bytes),
             chatter: Chatter::new(limits),
-            _slot: None,
+            heard_out: false,
+            slot: None,
         }
     }
 
     /// Keeps the connection's place among the counted ones until the guard is dropped, wherever it
     /// is moved to.
     #[must_use]
-    pub fn with_slot(self, slot: Slot) -> Self {
-        Self {
-            _slot: Some(slot),
-            ..self
-        }
+    pub fn with_slot(mut self, slot: Slot) -> Self {
+        self.slot = Some(slot);
+        self
     }
 
     /// Does this to the stream, too, when its peer has not drained it for too long.
     #[must_use]
-    pub fn on_stall(self, on_stall: fn(&S)) -> Self {
-        Self { on_stall, ..self }
+    pub fn on_stall(mut self, on_stall: fn(&S)) -> Self {
+        self.on_stall = on_stall;
+        self
     }
 
     /// Does this to the stream, too, each time that its peer was read from.
     #[must_use]
-    pub fn on_read(self, on_read: fn(&S)) -> Self {
-        Self { on_read, ..self }
+    pub fn on_read(mut self, on_read: fn(&S)) -> Self {
+        self.on_read = on_read;
+        self
+    }
+
+    /// Does this to the stream, too, when the guard is dropped while its peer may still be sending. It is
+    /// given what the guard had of the connection.
+    #[must_use]
+    pub fn on_part(mut self, on_part: fn(&S, Arc<Transport>, Option<Slot>)) -> Self {
+        self.on_part = on_part;
+        self
     }
 
     /// The stream inside.
@@ -178,6 +195,14 @@ impl<S> Guard<S> {
     }
 }
 
+impl<S> Drop for Guard<S> {
+    fn drop(&mut self) {
+        if !self.heard_out && !self.transport.is_cut() {
+            (self.on_part)(&self.stream, Arc::clone(&self.transport), self.slot.take());
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -199,7 +224,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         if is_websocket && this.chatter.poll_ready(cx, &this.transport).is_pending() {
             return this.hold(cx, false);
         }
-        let before = buf.filled().len();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().len() - before;
@@ -210,10 +235,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                     }
                     this.transport.hear();
                     (this.on_read)(&this.stream);
+                } else if room > 0 {
+                    this.heard_out = true;
                 }
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Err(error)) => {
+                this.heard_out = true;
+                Poll::Ready(Err(error))
+            }
             Poll::Pending => this.hold(cx, false),
         }
     }

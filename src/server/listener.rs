@@ -19,7 +19,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, sink};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
@@ -40,6 +42,12 @@ const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// before the kernel ends the connection.
 #[cfg(target_os = "linux")]
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client that may still be sending is read from when the server ends its connection.
+const PARTING_TIME: Duration = Duration::from_secs(2);
+
+/// How much of that is read, in bytes.
+const PARTING_BYTES: u64 = 1024 * 1024;
 
 /// The pause after an accept failed for want of something, file descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -162,7 +170,8 @@ where
         let guard = Guard::new(stream, Arc::clone(&transport), self.limits.guard)
             .with_slot(slot)
             .on_stall(forget_unsent)
-            .on_read(acknowledge_at_once);
+            .on_read(acknowledge_at_once)
+            .on_part(part);
         let mut http = self.http.clone();
         http.timer(HeadTimer::new(
             Arc::clone(&transport),
@@ -254,6 +263,31 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
     Ok(())
+}
+
+/// Ends a connection whose client may still be sending: says that nothing more comes, and reads on until
+/// the client closes, too. Closing at once would reset the connection, and what the client has not read
+/// yet might be lost: the last that it is told, its acknowledgements among it.
+fn part(stream: &TcpStream, transport: Arc<Transport>, slot: Option<Slot>) {
+    // Closing the original leaves the connection to its copy.
+    let copy = SockRef::from(stream).try_clone();
+    let (Ok(copy), Ok(runtime)) = (copy, Handle::try_current()) else {
+        return;
+    };
+    runtime.spawn(async move {
+        let mut stream = TcpStream::from_std(copy.into())?;
+        stream.shutdown().await?;
+        let (mut rest, mut nowhere) = (stream.take(PARTING_BYTES), sink());
+        tokio::select! {
+            _ = tokio::io::copy(&mut rest, &mut nowhere) => {}
+            () = poll_fn(|cx| transport.poll_cut(cx)) => {}
+            () = sleep(PARTING_TIME) => {}
+        }
+        // Its place is free when it is closed.
+        drop(rest);
+        drop(slot);
+        io::Result::Ok(())
+    });
 }
 
 /// Makes closing throw away what the kernel still holds for the peer, which would not take it.

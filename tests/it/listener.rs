@@ -20,7 +20,7 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -29,6 +29,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A timeout that a test waits out.
 const SHORT: Duration = Duration::from_millis(300);
+
+/// What the system of a client takes for it that does not read, in bytes.
+const SMALL_BUFFER_BYTES: u32 = 4096;
 
 /// What an endless response repeats, in bytes.
 static CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
@@ -130,6 +133,19 @@ async fn handle(
         "/body" => {
             let _ = request.body_mut().collect().await;
             Full::from("read").boxed()
+        }
+        "/last" => {
+            let over = over();
+            tokio::spawn(async move {
+                let mut upgraded = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
+                upgraded.write_all(&CHUNK).await.unwrap();
+                upgraded.flush().await.unwrap();
+                drop(upgraded);
+                drop(over);
+            });
+            let mut answer = Response::new(Full::default().boxed());
+            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            return Ok(answer);
         }
         "/echo" => {
             let over = over();
@@ -272,11 +288,50 @@ async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
 async fn too_large_a_head_is_refused() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
-    // Not a byte more than the server reads: closing with unread bytes would reset the connection.
+    // More than the server reads before it answers.
     let mut head = b"GET / HTTP/1.1\r\nX-Large: ".to_vec();
-    head.resize(16 * 1024, b'x');
+    head.resize(256 * 1024, b'x');
     client.write_all(&head).await.unwrap();
     assert!(read_answer(&mut client).await.starts_with("HTTP/1.1 431 "));
+}
+
+/// A client whose system takes little, and that has sent something which the server never reads; and
+/// the connection, at whose end the server has told more than the client's system takes.
+async fn told_at_the_end(server: &mut Server) -> (TcpStream, Arc<Transport>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(SMALL_BUFFER_BYTES).unwrap();
+    let mut client = socket.connect(server.address).await.unwrap();
+    let request =
+        b"GET /last HTTP/1.1\r\nHost: chat\r\nConnection: upgrade\r\nUpgrade: last\r\n\r\nunread";
+    client.write_all(request).await.unwrap();
+    let (transport, _) = server.next_request().await;
+    server.next_over().await;
+    (client, transport)
+}
+
+#[tokio::test]
+async fn what_the_server_says_last_arrives_though_the_client_was_still_sending() {
+    let mut server = Server::start(limits()).await;
+    let (mut client, _) = told_at_the_end(&mut server).await;
+    let _ = client.write_all(b"unread, too").await;
+    let mut told = Vec::new();
+    in_time(client.read_to_end(&mut told)).await.unwrap();
+    assert!(told.ends_with(&CHUNK));
+    assert_eq!(server.connections.open(), 1);
+    drop(client);
+    server.stop.send(true).unwrap();
+    in_time(server.connections.wait_idle()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_let_go_and_stays_is_closed_all_the_same() {
+    let mut server = Server::start(limits()).await;
+    let (_stays, transport) = told_at_the_end(&mut server).await;
+    let (_stays_too, _) = told_at_the_end(&mut server).await;
+    assert_eq!(server.connections.open(), 2);
+    transport.cut();
+    server.stop.send(true).unwrap();
+    in_time(server.connections.wait_idle()).await;
 }
 
 #[tokio::test]

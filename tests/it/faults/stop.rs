@@ -19,9 +19,10 @@ use tokio::time::Instant;
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 /// Those who talk without waiting, and read.
 const TALKERS: usize = 8;
-/// So many of them read nothing until a stop has begun and some time is over, which is less than the
-/// clients have to take what waits for them.
+/// So many of them stop reading a little before the stop, and read on when some time of it is over,
+/// which is less than the clients have to take what waits for them.
 const LATE: usize = 2;
+const LATE_FROM: usize = STOP_AT / 2;
 const LATE_BY: Duration = Duration::from_millis(500);
 /// Messages of each. What they are together is less than the server cuts a stuck client for.
 const EACH: usize = 60;
@@ -95,12 +96,7 @@ async fn talk(
         let message = json!({ "roomId": room, "content": content, "clientId": client_id });
         sending.emit_for_ack("send_message", &message);
     }
-    if talker < LATE {
-        soon("the stop", stopping.wait_for(|stopping| *stopping))
-            .await
-            .unwrap();
-        tokio::time::sleep(LATE_BY).await;
-    }
+    let mut is_late = talker < LATE;
     let mut acknowledged = HashMap::new();
     while let Some(packet) = soon("an answer", receiving.next()).await {
         assert_ne!(packet, Packet::Disconnect, "a stop ends no session");
@@ -109,8 +105,16 @@ async fn talk(
         {
             let text = |key: &str| ack["message"][key].as_str().unwrap().to_owned();
             acknowledged.insert(text("clientId"), text("id"));
-            if acks.0.fetch_add(1, Ordering::SeqCst) + 1 == STOP_AT {
+            let count = acks.0.fetch_add(1, Ordering::SeqCst) + 1;
+            if count == STOP_AT {
                 acks.1.notify_one();
+            }
+            if is_late && count >= LATE_FROM {
+                is_late = false;
+                soon("the stop", stopping.wait_for(|stopping| *stopping))
+                    .await
+                    .unwrap();
+                tokio::time::sleep(LATE_BY).await;
             }
         }
     }
