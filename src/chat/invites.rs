@@ -1,6 +1,6 @@
 //! Invites, and the ways into a room.
 
-use super::rooms::{as_member, get};
+use super::rooms::{as_member, become_member, get};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input, Joined};
 use crate::model::{Event, Invite, Role, RoomId, Time, UserId};
@@ -105,7 +105,7 @@ pub(super) fn enter(
         }
         table::count_use(tx, &invite.token)?;
     }
-    members::insert(tx, room, user, Role::Member, now)?;
+    become_member(tx, room, user, Role::Member, now)?;
     let person = users::person(tx, user)?.ok_or_else(Error::unauthorized)?;
     let room = get(tx, room, user)?;
     events.push(Event::MemberJoined {

@@ -1,8 +1,9 @@
 //! Messages: posting, changing, reading.
 
+use super::page::fitting;
 use super::rooms::{as_member, visible};
 use super::sessions::Who;
-use super::{Chat, Command, Error, Input};
+use super::{Chat, Code, Command, Error, Input};
 use crate::model::{
     ClientId, ConnectionId, Content, Event, Message, MessageId, MessageType, Role, RoomId,
 };
@@ -110,6 +111,23 @@ impl ReadUpTo {
     }
 }
 
+/// As many of the messages after `seq` as a page takes, oldest first.
+fn after(tx: &mut Tx<'_>, room: RoomId, seq: i64, limit: i64) -> Result<Vec<Message>, Error> {
+    let mut messages = messages::after(tx, room, seq, limit)?;
+    messages.truncate(fitting(
+        messages.iter().map(|message| message.content.len()),
+    ));
+    Ok(messages)
+}
+
+/// As many of the messages before `seq` as a page takes, oldest first.
+fn before(tx: &mut Tx<'_>, room: RoomId, seq: i64, limit: i64) -> Result<Vec<Message>, Error> {
+    let mut messages = messages::before(tx, room, seq, limit)?;
+    let newest_first = messages.iter().rev().map(|message| message.content.len());
+    let left_out = messages.len().saturating_sub(fitting(newest_first));
+    Ok(messages.split_off(left_out))
+}
+
 fn no_message() -> Error {
     Error::not_found("such message")
 }
@@ -137,8 +155,11 @@ fn repeated(tx: &mut Tx<'_>, message: &Message) -> Result<Posted, Error> {
 impl Chat {
     /// Posts a message into a room that somebody is a member of.
     pub fn post_message(&self, who: Who, room: RoomId, new: NewMessage) -> Command<Posted> {
-        if let Err(refused) = self.limits.message(who.user, room) {
-            return Command::refused(refused);
+        let charged = self.limits.message(who.user, room);
+        if let Err(refused) = &charged
+            && new.client_id.is_none()
+        {
+            return Command::refused(refused.clone());
         }
         let now = self.now();
         let draft = Message {
@@ -174,6 +195,13 @@ impl Chat {
                 seq: author.last_seq + 1,
                 ..draft.clone()
             };
+            if let Err(refused) = &charged {
+                // A retry of what is kept already is not one more.
+                return match repeated(tx, &message) {
+                    Err(error) if error.code == Code::AlreadyExists => Err(refused.clone()),
+                    done => done,
+                };
+            }
             match messages::insert(tx, &message) {
                 Err(crate::store::Error::Unique(Unique::ClientId)) => {
                     return repeated(tx, &message);
@@ -248,7 +276,7 @@ impl Chat {
         })
     }
 
-    /// A part of a room's messages; `limit` of 1 to 200.
+    /// A part of a room's messages; `limit` of 1 to 200, or as many as a page takes.
     pub async fn history(
         &self,
         who: Who,
@@ -260,14 +288,14 @@ impl Chat {
             .query(move |tx| {
                 let (access, _) = as_member(tx, who, room)?;
                 let messages = match around {
-                    Around::Newest => messages::before(tx, room, i64::MAX, limit)?,
-                    Around::Before(seq) => messages::before(tx, room, seq, limit)?,
-                    Around::After(seq) => messages::after(tx, room, seq, limit)?,
+                    Around::Newest => before(tx, room, i64::MAX, limit)?,
+                    Around::Before(seq) => before(tx, room, seq, limit)?,
+                    Around::After(seq) => after(tx, room, seq, limit)?,
                     Around::Seq(seq) => {
-                        let mut part = messages::before(tx, room, seq, limit / 2)?;
+                        let mut part = before(tx, room, seq, limit / 2)?;
                         let room_left = limit - i64::try_from(part.len()).unwrap_or(limit);
                         let from = seq.saturating_sub(1);
-                        part.extend(messages::after(tx, room, from, room_left)?);
+                        part.extend(after(tx, room, from, room_left)?);
                         part
                     }
                 };

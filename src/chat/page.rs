@@ -11,6 +11,21 @@ pub const DEFAULT_ROWS: i64 = 50;
 /// Rows of a page at most.
 pub const MAX_ROWS: i64 = 200;
 
+/// A page has so many bytes of messages at most, unless it has one message only: who does not take it lets
+/// it wait in the server's memory.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// How many of the rows with these sizes fit into a page.
+pub(super) fn fitting(bytes: impl Iterator<Item = usize>) -> usize {
+    let mut left = PAGE_BYTES;
+    let fits = |bytes: usize| {
+        let rest = left.checked_sub(bytes);
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    bytes.map(fits).take_while(|fits| *fits).count().max(1)
+}
+
 /// Which part of a list is asked for.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -73,11 +88,23 @@ impl Page {
     /// The page made of one row more than it has; `key` says where a row is.
     pub(super) fn list<R, T>(
         &self,
+        rows: Vec<R>,
+        key: impl Fn(&R) -> String,
+        item: impl Fn(R) -> T,
+    ) -> List<T> {
+        self.list_that_fits(rows, |_| 0, key, item)
+    }
+
+    /// The same of rows that have something large in them, of so many bytes.
+    pub(super) fn list_that_fits<R, T>(
+        &self,
         mut rows: Vec<R>,
+        bytes: impl Fn(&R) -> usize,
         key: impl Fn(&R) -> String,
         item: impl Fn(R) -> T,
     ) -> List<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let limit = limit.min(fitting(rows.iter().map(bytes)));
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows

@@ -4,7 +4,7 @@ use super::invites::{self, Entry};
 use super::page::{List, Page, Search, place};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input};
-use crate::model::{Description, Event, Role, Room, RoomId, RoomName, RoomSummary, UserId};
+use crate::model::{Description, Event, Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
 use crate::store::members::{self, Access, Membership};
 use crate::store::sql::Tx;
 use crate::store::{rooms, users};
@@ -12,6 +12,9 @@ use serde::Serialize;
 
 /// Rows of a deleted room that one command removes, so that others get their turn between.
 const PURGE_ROWS: i64 = 1000;
+
+/// Somebody is in so many rooms at most: all of them are read each time that they connect.
+const MOST_ROOMS: i64 = 1000;
 
 /// A room that somebody asks for.
 #[derive(Debug, Clone)]
@@ -130,6 +133,22 @@ pub(super) fn get(tx: &mut Tx<'_>, room: RoomId, asker: UserId) -> Result<Room, 
     rooms::get(tx, room, asker)?.ok_or_else(|| Error::not_found("such room"))
 }
 
+/// Makes somebody a member, unless they are in as many rooms as anybody may be in.
+pub(super) fn become_member(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    user: UserId,
+    role: Role,
+    at: Time,
+) -> Result<(), Error> {
+    if members::count_rooms(tx, user)? >= MOST_ROOMS {
+        return Err(Error::forbidden(
+            "You are in 1,000 rooms, and nobody may be in more; leave one first.",
+        ));
+    }
+    Ok(members::insert(tx, room, user, role, at)?)
+}
+
 impl Chat {
     /// Makes a room; who makes it is in it by that, as its creator and admin.
     pub fn create_room(&self, who: Who, request: NewRoomRequest) -> Command<Room> {
@@ -144,7 +163,7 @@ impl Chat {
         };
         self.store.command(move |tx, events| {
             rooms::insert(tx, &room)?;
-            members::insert(tx, room.id, who.user, Role::Admin, now)?;
+            become_member(tx, room.id, who.user, Role::Admin, now)?;
             let person = users::person(tx, who.user)?.ok_or_else(Error::unauthorized)?;
             let room = get(tx, room.id, who.user)?;
             events.push(Event::MemberJoined {
@@ -171,8 +190,12 @@ impl Chat {
                 Ok::<_, Error>(rooms::mine(tx, who.user, &name, (at, RoomId(id)), rows)?)
             })
             .await?;
+        let bytes = |(_, summary): &(_, RoomSummary)| {
+            let last = summary.last_message.as_ref();
+            last.map_or(0, |message| message.content.len())
+        };
         let key = |(at, summary): &(_, RoomSummary)| place(*at, summary.room.id.0);
-        Ok(page.list(found, key, |(_, summary)| summary))
+        Ok(page.list_that_fits(found, bytes, key, |(_, summary)| summary))
     }
 
     /// Public rooms whose name contains what is searched for, the oldest first.

@@ -1,17 +1,20 @@
 //! What a request to the engine passes before the engine hears of it.
 
 use super::PAYLOAD_BYTES;
+use super::Realtime;
+use super::chatter::TooMuch;
 use super::gate::{Gate, Refused};
 use super::transport::Transport;
 use super::visit::{Visit, Visits};
-use crate::chat::{Chat, Code, Error};
+use crate::chat::{Code, Error};
 use crate::model::ClientAddress;
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_KEY};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{BodyExt, Collected, Full, Limited, combinators::UnsyncBoxBody};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Collected, Empty, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Map, Value};
 use socketioxide::service::SocketIoService;
@@ -25,6 +28,8 @@ use tower::ServiceExt;
 pub const PATH: &str = "/socket.io";
 /// After so long a refused client may try again.
 const RETRY: Duration = Duration::from_secs(5);
+/// Between two looks at whether there is something left to fetch.
+const FETCH_LOOK: Duration = Duration::from_millis(10);
 /// What the engine keeps of a request for as long as the session lives. The rest of the request
 /// would keep hyper's whole read buffer.
 const KEPT_HEADERS: [http::HeaderName; 2] = [SEC_WEBSOCKET_KEY, CONTENT_TYPE];
@@ -71,20 +76,25 @@ impl Engine {
 /// The way to the engine.
 #[derive(Clone)]
 pub struct Entrance {
-    engine: Engine,
+    shell: Arc<Realtime>,
     gate: Gate,
-    chat: Arc<Chat>,
     visits: Arc<Visits>,
 }
 
 impl Entrance {
-    /// The way to an engine, past a gate.
-    pub fn new(engine: Engine, gate: Gate, chat: Arc<Chat>) -> Self {
+    /// The way to a shell's engine, past a gate.
+    pub fn new(shell: Arc<Realtime>, gate: Gate) -> Self {
         Self {
-            engine,
+            shell,
             gate,
-            chat,
             visits: Arc::default(),
+        }
+    }
+
+    /// Waits, for a stop, until everybody who polls has fetched what they were sent.
+    pub async fn all_fetched(&self) {
+        while self.visits.have_to_fetch() {
+            tokio::time::sleep(FETCH_LOOK).await;
         }
     }
 
@@ -94,10 +104,7 @@ impl Entrance {
         if let Some(length) = declared_length(&parts.headers)
             && length > PAYLOAD_BYTES as u64
         {
-            return refusal(
-                &Error::field("body", "is too large"),
-                StatusCode::PAYLOAD_TOO_LARGE,
-            );
+            return too_large();
         }
         let (visit, opens) = match sid(&parts.uri) {
             Some(sid) => (
@@ -112,23 +119,73 @@ impl Entrance {
         if let Some(wrong) = upgrade_fault(&parts, visit.as_deref()) {
             return refusal(&Error::field("transport", wrong), StatusCode::BAD_REQUEST);
         }
-        let transport = parts.extensions.remove::<Arc<Transport>>();
-        let takes = parts.method == Method::GET;
-        let opening = visit.clone().filter(|_| opens);
-        let body = Limited::new(body, PAYLOAD_BYTES);
-        let answer = self.engine.call(slim(parts, body, opening)).await;
-        match (visit, answer.status()) {
-            (Some(visit), StatusCode::SWITCHING_PROTOCOLS) => {
-                // Before the answer is sent, so before the engine reads from it.
-                if let Some(transport) = transport {
-                    visit.upgraded(&transport);
+        let Some(transport) = parts.extensions.remove::<Arc<Transport>>() else {
+            return nowhere("a request without a connection");
+        };
+        match (visit, sid(&parts.uri).and_then(|sid| sid.parse().ok())) {
+            (Some(visit), Some(sid)) if !is_upgrade(&parts) => {
+                self.polled(&visit, sid, &transport, parts, body).await
+            }
+            (visit, _) => {
+                let opening = visit.clone().filter(|_| opens);
+                let body = Limited::new(body, PAYLOAD_BYTES);
+                let answer = self.shell.engine.call(slim(parts, body, opening)).await;
+                match (visit, answer.status()) {
+                    (Some(visit), StatusCode::SWITCHING_PROTOCOLS) => {
+                        // Before the answer is sent, so before the engine reads from it.
+                        visit.upgraded(&transport);
+                        answer
+                    }
+                    (Some(visit), StatusCode::OK) if opens => self.list(&visit, answer).await,
+                    _ => answer,
                 }
             }
-            (Some(visit), StatusCode::OK) if opens => return self.list(&visit, answer).await,
-            (Some(visit), _) if takes => visit.took(answer.size_hint().lower()),
-            _ => {}
         }
-        answer
+    }
+
+    /// A request of a session that polls: it takes what waits for it, or sends something.
+    async fn polled(
+        &self,
+        visit: &Arc<Visit>,
+        sid: Sid,
+        over: &Arc<Transport>,
+        parts: http::request::Parts,
+        body: Incoming,
+    ) -> Answer {
+        if parts.method == Method::GET {
+            let Some(poll) = visit.poll(over).await else {
+                visit.end_polling(sid, &self.shell.engine).await;
+                let error = Error::field("sid", "asks again before it has taken the last answer");
+                return refusal(&error, StatusCode::BAD_REQUEST);
+            };
+            let answer = self
+                .shell
+                .engine
+                .call(slim(parts, Empty::<Bytes>::new(), None))
+                .await;
+            if answer.status() == StatusCode::OK {
+                poll.answered(answer.size_hint().lower());
+            }
+            return answer;
+        }
+        let body = match Limited::new(body, PAYLOAD_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return too_large(),
+            Err(_) => {
+                let error = Error::field("body", "ended too early");
+                return refusal(&error, StatusCode::BAD_REQUEST);
+            }
+        };
+        if let Err(TooMuch) = visit.hear(body.len()).await {
+            visit.end_polling(sid, &self.shell.engine).await;
+            let wait = serde_json::json!({ "retryAfterMs": RETRY.as_millis() });
+            let error = Error::new(Code::RateLimited, "Too much was sent beside events.");
+            return refusal(&error.with(wait), StatusCode::TOO_MANY_REQUESTS);
+        }
+        self.shell
+            .engine
+            .call(slim(parts, Full::new(body), None))
+            .await
     }
 
     /// Lists a visit that begins by polling, by the id that the engine tells its client, and tells the
@@ -153,11 +210,12 @@ impl Entrance {
 
     fn enter(&self, request: &http::request::Parts) -> Result<Arc<Visit>, Box<Answer>> {
         let Some(ClientAddress(address)) = request.extensions.get().copied() else {
-            return Err(Box::new(refusal(
-                &Error::internal(&"a request without an address"),
-                StatusCode::INTERNAL_SERVER_ERROR,
-            )));
+            return Err(Box::new(nowhere("a request without an address")));
         };
+        if self.shell.is_stopping() {
+            let error = Error::overloaded_for(RETRY, "The server is stopping. Try again soon.");
+            return Err(Box::new(refusal(&error, StatusCode::SERVICE_UNAVAILABLE)));
+        }
         let ticket = self.gate.enter(address).map_err(|why| {
             let message = match why {
                 Refused::TooMany => "Too many connections from your address.",
@@ -171,17 +229,24 @@ impl Entrance {
                 StatusCode::TOO_MANY_REQUESTS,
             ))
         })?;
-        Ok(Visit::new(ticket, &self.chat))
+        Ok(Visit::new(ticket, &self.shell.chat))
     }
+}
+
+/// Whether a request asks for a WebSocket.
+fn is_upgrade(request: &http::request::Parts) -> bool {
+    let pairs = request.uri.query().unwrap_or_default().split('&');
+    let mut transports = pairs.filter_map(|pair| pair.strip_prefix("transport="));
+    transports
+        .next()
+        .is_some_and(|name| name.starts_with("websocket"))
 }
 
 /// What is wrong with a request for a WebSocket, if it is one. The engine would promise a WebSocket to
 /// each, be it that the request cannot become one, as behind a proxy that takes its `Upgrade` away, or
 /// that its session has one.
 fn upgrade_fault(request: &http::request::Parts, visit: Option<&Visit>) -> Option<&'static str> {
-    let pairs = request.uri.query().unwrap_or_default().split('&');
-    let mut transports = pairs.filter_map(|pair| pair.strip_prefix("transport="));
-    if !transports.next()?.starts_with("websocket") {
+    if !is_upgrade(request) {
         return None;
     }
     if request
@@ -234,6 +299,16 @@ fn slim<B>(parts: http::request::Parts, body: B, visit: Option<Arc<Visit>>) -> R
     slim
 }
 
+fn too_large() -> Answer {
+    let error = Error::field("body", "is too large");
+    refusal(&error, StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// A request that did not come as requests come here.
+fn nowhere(why: &'static str) -> Answer {
+    refusal(&Error::internal(&why), StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 fn refusal(error: &Error, status: StatusCode) -> Answer {
     let body = serde_json::json!({ "error": error }).to_string();
     let mut answer = Response::new(whole(Bytes::from(body)));
@@ -243,7 +318,7 @@ fn refusal(error: &Error, status: StatusCode) -> Answer {
         CONTENT_TYPE,
         http::HeaderValue::from_static("application/json"),
     );
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    if error.retry_after().is_some() {
         headers.insert(RETRY_AFTER, http::HeaderValue::from(RETRY.as_secs()));
     }
     answer

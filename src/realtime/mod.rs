@@ -7,6 +7,7 @@
 //! - [`fanout`]: tells what was committed, in commit order; [`hub`] knows who is to be told.
 //! - [`wire`]: the shapes of payloads.
 
+pub mod chatter;
 mod connection;
 pub mod entrance;
 mod events;
@@ -15,6 +16,7 @@ pub mod gate;
 mod handshake;
 mod hub;
 mod inbound;
+pub(crate) mod read_budget;
 pub mod transport;
 mod typing;
 mod visit;
@@ -41,8 +43,9 @@ pub const PAYLOAD_BYTES: usize = 64 * 1024;
 const POLL_BYTES: u64 = 16 * 1024 * 1024;
 /// Packets that may wait for one client; when they are too many it is cut.
 const BUFFERED_PACKETS: usize = 1024;
-/// A client has so long to send CONNECT, also after DISCONNECT.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client has so long to send CONNECT, also after DISCONNECT: a little less than the 10 s within which
+/// one that does not is gone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(9);
 /// Between two pings of an idle connection.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// A ping is to be answered within this.
@@ -72,8 +75,8 @@ pub struct Realtime {
 pub struct Signals(mpsc::UnboundedReceiver<Signal>);
 
 impl Realtime {
-    /// The shell of a domain, its engine, and the signals that its fan-out listens to.
-    pub fn new(chat: Arc<Chat>) -> (Arc<Self>, Engine, SocketIo, Signals) {
+    /// The shell of a domain, what closes its engine, and the signals that its fan-out listens to.
+    pub fn new(chat: Arc<Chat>) -> (Arc<Self>, SocketIo, Signals) {
         let (signals, heard) = mpsc::unbounded_channel();
         let (service, io) = SocketIo::builder()
             .max_payload(POLL_BYTES)
@@ -91,18 +94,17 @@ impl Realtime {
                     .max_incoming_binary_buf_size(PAYLOAD_BYTES),
             )
             .build_svc();
-        let engine = Engine::new(service);
         let shell = Arc::new(Self {
             chat,
             signals,
-            engine: engine.clone(),
+            engine: Engine::new(service),
             stopping: AtomicBool::new(false),
         });
         handshake::listen(&io, &shell);
-        (shell, engine, io, Signals(heard))
+        (shell, io, Signals(heard))
     }
 
-    /// Takes no event from now on, for a stop: none is done, and none is answered.
+    /// Takes no session and no event from now on, for a stop: no event is done, and none is answered.
     pub fn stop_admitting(&self) {
         self.stopping.store(true, Ordering::Release);
     }

@@ -25,6 +25,7 @@ pub struct Transport {
     websocket: AtomicBool,
     cut: AtomicBool,
     paused: AtomicBool,
+    deaf: AtomicBool,
     heard: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -41,6 +42,7 @@ impl Transport {
             websocket: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -70,9 +72,14 @@ impl Transport {
         }
     }
 
-    /// Whether the peer is read from, as [`Transport::set_reading`] left it.
+    /// Nothing more is read from the peer, whatever [`Transport::set_reading`] says.
+    pub fn stop_reading(&self) {
+        self.deaf.store(true, Ordering::Release);
+    }
+
+    /// Whether the peer is read from.
     pub fn is_reading(&self) -> bool {
-        !self.paused.load(Ordering::Acquire)
+        !self.paused.load(Ordering::Acquire) && !self.deaf.load(Ordering::Acquire)
     }
 
     /// How many bytes the kernel has taken for the peer.

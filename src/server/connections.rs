@@ -89,7 +89,7 @@ impl Connections {
     /// Reads from no connection any more; what is written still goes out.
     pub fn stop_reading(&self) {
         for transport in self.live() {
-            transport.set_reading(false);
+            transport.stop_reading();
         }
     }
 

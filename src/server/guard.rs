@@ -26,10 +26,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::chatter::Chatter;
 use super::connections::Slot;
 use super::limits::GuardLimits;
-use super::read_budget::ReadBudget;
+use crate::realtime::chatter::{Chatter, TooMuch};
+use crate::realtime::read_budget::ReadBudget;
 use crate::realtime::transport::Transport;
 
 /// A stream that protects the server from its peer. See the module's text.
@@ -78,7 +78,7 @@ impl<S> Guard<S> {
             on_read: |_| {},
             on_part: |_, _, _| {},
             budget: ReadBudget::new(limits.read_bytes_per_second, limits.read_burst_bytes),
-            chatter: Chatter::new(limits),
+            chatter: Chatter::new(limits.chatter),
             heard_out: false,
             slot: None,
         }
@@ -221,8 +221,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             return this.hold(cx, false);
         }
         let is_websocket = this.transport.is_websocket();
-        if is_websocket && this.chatter.poll_ready(cx, &this.transport).is_pending() {
-            return this.hold(cx, false);
+        if is_websocket {
+            match this.chatter.poll_ready(cx, this.transport.take_earned()) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(TooMuch)) => this.transport.cut(),
+                Poll::Pending => return this.hold(cx, false),
+            }
+            this.transport.check()?;
         }
         let (before, room) = (buf.filled().len(), buf.remaining());
         match Pin::new(&mut this.stream).poll_read(cx, buf) {

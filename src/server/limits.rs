@@ -6,16 +6,18 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config;
+use crate::realtime::chatter::ChatterLimits;
 
 /// How long a request's head may take from its first byte, or a connection's first head from the
-/// accept.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// accept. It is a little less than the 10 s within which a silent client is gone.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// How long a kept-alive connection may wait for its next request.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How long a request with a body may take until its answer begins.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request with a body may take until its answer begins; a little less than the 30 s within
+/// which a client that dawdles is gone.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// The largest request head, in bytes; hyper answers 431 beyond it. Also the largest read at once.
 pub const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -30,17 +32,6 @@ pub const READ_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// bucket is looked at only when it is empty.
 pub const READ_BURST_BYTES: u32 = 1024 * 1024;
 
-/// What a WebSocket's client may send beside events in the long run, in bytes a second: some thousand
-/// pings, where a client needs one in a minute.
-pub const CHATTER_BYTES_PER_SECOND: u32 = 16 * 1024;
-
-/// What a WebSocket's client may send beside events at once, in bytes. An event counts until all of it
-/// has come, so this is as much as the largest, and its frames' heads.
-pub const CHATTER_BURST_BYTES: u32 = 66 * 1024;
-
-/// A client that has sent more than its rate beside events for so long is cut.
-pub const CHATTER_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What a guard allows its peer.
 #[derive(Debug, Clone, Copy)]
 pub struct GuardLimits {
@@ -50,12 +41,8 @@ pub struct GuardLimits {
     pub read_bytes_per_second: u32,
     /// Bytes at once, at least 1; [`READ_BURST_BYTES`] by default.
     pub read_burst_bytes: u32,
-    /// Bytes a second beside events; [`CHATTER_BYTES_PER_SECOND`] by default.
-    pub chatter_bytes_per_second: u32,
-    /// Bytes at once beside events; [`CHATTER_BURST_BYTES`] by default.
-    pub chatter_burst_bytes: u32,
-    /// How long a client may keep to the most of it; [`CHATTER_TIMEOUT`] by default.
-    pub chatter_timeout: Duration,
+    /// Of a WebSocket's client, beside events.
+    pub chatter: ChatterLimits,
 }
 
 impl Default for GuardLimits {
@@ -64,9 +51,7 @@ impl Default for GuardLimits {
             stall_timeout: STALL_TIMEOUT,
             read_bytes_per_second: READ_BYTES_PER_SECOND,
             read_burst_bytes: READ_BURST_BYTES,
-            chatter_bytes_per_second: CHATTER_BYTES_PER_SECOND,
-            chatter_burst_bytes: CHATTER_BURST_BYTES,
-            chatter_timeout: CHATTER_TIMEOUT,
+            chatter: ChatterLimits::default(),
         }
     }
 }

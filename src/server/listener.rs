@@ -38,13 +38,17 @@ use crate::realtime::transport::Transport;
 /// What the kernel may queue for one peer, in bytes. (Linux doubles it for its own accounting.)
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
+/// What the kernel may hold of one peer until it is read, in bytes. (Linux doubles it, too.)
+const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+
 /// How long sent bytes may go without the peer's acknowledgement, or without room at the peer's,
 /// before the kernel ends the connection.
 #[cfg(target_os = "linux")]
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client that may still be sending is read from when the server ends its connection.
-const PARTING_TIME: Duration = Duration::from_secs(2);
+/// How long a client that may still be sending is read from when the server ends its connection. What it
+/// has not taken by then is thrown away.
+const PARTING_TIME: Duration = Duration::from_secs(5);
 
 /// How much of that is read, in bytes.
 const PARTING_BYTES: u64 = 1024 * 1024;
@@ -260,6 +264,7 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
     Ok(())
@@ -269,6 +274,10 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 /// the client closes, too. Closing at once would reset the connection, and what the client has not read
 /// yet might be lost: the last that it is told, its acknowledgements among it.
 fn part(stream: &TcpStream, transport: Arc<Transport>, slot: Option<Slot>) {
+    if transport.written() == 0 {
+        // It was told nothing that could be lost.
+        return;
+    }
     // Closing the original leaves the connection to its copy.
     let copy = SockRef::from(stream).try_clone();
     let (Ok(copy), Ok(runtime)) = (copy, Handle::try_current()) else {
@@ -277,14 +286,14 @@ fn part(stream: &TcpStream, transport: Arc<Transport>, slot: Option<Slot>) {
     runtime.spawn(async move {
         let mut stream = TcpStream::from_std(copy.into())?;
         stream.shutdown().await?;
-        let (mut rest, mut nowhere) = (stream.take(PARTING_BYTES), sink());
+        let (mut rest, mut nowhere) = ((&mut stream).take(PARTING_BYTES), sink());
         tokio::select! {
             _ = tokio::io::copy(&mut rest, &mut nowhere) => {}
             () = poll_fn(|cx| transport.poll_cut(cx)) => {}
-            () = sleep(PARTING_TIME) => {}
+            () = sleep(PARTING_TIME) => forget_unsent(&stream),
         }
         // Its place is free when it is closed.
-        drop(rest);
+        drop(stream);
         drop(slot);
         io::Result::Ok(())
     });

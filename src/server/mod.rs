@@ -1,7 +1,6 @@
 //! The composition root: puts the parts together, starts them, and stops them in order.
 
 pub mod address;
-mod chatter;
 pub mod connections;
 pub mod control;
 pub mod data_folder;
@@ -13,7 +12,6 @@ mod headers;
 pub mod limits;
 pub mod listener;
 mod origin;
-mod read_budget;
 mod refusal;
 pub mod vital;
 
@@ -42,6 +40,8 @@ use vital::{Lost, Vital};
 pub const STOP_TIME: Duration = Duration::from_secs(8);
 /// Of that, clients have so long to take what the engine holds for them; then they are cut.
 const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
+/// The task that tells what was committed.
+const FANOUT: &str = "the fan-out";
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
@@ -103,6 +103,7 @@ pub struct Server {
     chat: Arc<Chat>,
     store: Store,
     realtime: Arc<Realtime>,
+    entrance: Entrance,
     io: SocketIo,
     connections: Connections,
     stop: watch::Sender<bool>,
@@ -135,16 +136,16 @@ impl Server {
         }
         let config = with_public_url(config, address);
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
-        let (realtime, engine, io, signals) = Realtime::new(chat.clone());
+        let (realtime, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
-        let entrance = Entrance::new(engine, gate, chat.clone());
-        let service = front::service(&config, entrance, crate::http::router(chat.clone()));
+        let entrance = Entrance::new(realtime.clone(), gate);
+        let service = front::service(&config, entrance.clone(), crate::http::router(chat.clone()));
         let control = Control::open(&folder, chat.clone())?;
         let (stop, stopping) = watch::channel(false);
         let limits = (&config.server).into();
         let (connections, accepting) = listener::serve(listener, limits, service, stopping);
         let mut vital = Vital::default();
-        vital.spawn("the fan-out", run_fanout(chat.clone(), outbox, signals));
+        vital.spawn(FANOUT, run_fanout(chat.clone(), outbox, signals));
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(
@@ -158,6 +159,7 @@ impl Server {
             chat,
             store,
             realtime,
+            entrance,
             io,
             connections,
             stop,
@@ -189,11 +191,9 @@ impl Server {
         self.stop_by(Instant::now() + STOP_TIME).await;
     }
 
-    /// Stops: takes no more connections and events, finishes what was accepted, tells it, and lets
-    /// go of the clients, who come back to the next process by themselves. No step goes on after the
-    /// deadline.
+    /// Stops: takes no more sessions and events, finishes what was accepted, tells it, and lets go of
+    /// the clients, who come back to the next process by themselves. No step goes on after the deadline.
     pub async fn stop_by(mut self, deadline: Instant) {
-        self.stop.send_replace(true);
         self.realtime.stop_admitting();
         self.chat.note_all_seen();
         self.housekeeping.abort();
@@ -204,8 +204,11 @@ impl Server {
                 "the disk is too slow: some of what was accepted is not done, and was not acknowledged"
             );
         }
-        let _ = timeout_at(deadline, self.vital.ended()).await;
+        let _ = timeout_at(deadline, self.vital.ended(FANOUT)).await;
         let patience = deadline.min(Instant::now() + ENGINE_STOP_TIME);
+        // Who polls has to come for what they are told, so until then connections are accepted.
+        let _ = timeout_at(patience, self.entrance.all_fetched()).await;
+        self.stop.send_replace(true);
         // Without its namespace the engine would refuse who connects now, and stock clients would take
         // that for good.
         self.connections.stop_reading();

@@ -9,7 +9,10 @@ use tokio::task::JoinSet;
 /// Tasks that go on until the server stops. When one ends before, whoever started the server has to
 /// know, since nobody is served any more. Dropping this ends them.
 #[derive(Debug, Default)]
-pub struct Vital(JoinSet<Lost>);
+pub struct Vital {
+    tasks: JoinSet<Lost>,
+    ended: Vec<&'static str>,
+}
 
 /// A task that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl fmt::Display for Lost {
 impl Vital {
     /// Starts a task; `task` is its name, with an article. Must be called within a Tokio runtime.
     pub fn spawn(&mut self, task: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(async move {
+        self.tasks.spawn(async move {
             // Nothing that the task owned is looked at after its panic.
             let ended = AssertUnwindSafe(work).catch_unwind().await;
             let panic = ended.err().map(|panic| words(&*panic));
@@ -40,8 +43,11 @@ impl Vital {
 
     /// Resolves when the first of the tasks ends, and says which.
     pub async fn lost(&mut self) -> Lost {
-        match self.0.join_next().await {
-            Some(Ok(lost)) => lost,
+        match self.tasks.join_next().await {
+            Some(Ok(lost)) => {
+                self.ended.push(lost.task);
+                lost
+            }
             Some(Err(error)) => Lost {
                 task: "a task",
                 panic: Some(error.to_string()),
@@ -50,9 +56,11 @@ impl Vital {
         }
     }
 
-    /// Waits until all of them have ended.
-    pub async fn ended(&mut self) {
-        while self.0.join_next().await.is_some() {}
+    /// Waits until the task of this name has ended.
+    pub async fn ended(&mut self, task: &'static str) {
+        while !self.ended.contains(&task) && !self.tasks.is_empty() {
+            self.lost().await;
+        }
     }
 }
 

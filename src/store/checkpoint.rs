@@ -3,6 +3,7 @@
 use super::Error;
 use super::sql::sqlite::BUSY_TIME;
 use rusqlite::Connection;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,24 @@ const LOG_PAGES: i64 = 6144;
 /// Then queries that have run for so long are interrupted, for which commands wait as long again at
 /// most.
 pub(super) const RESTART_WAIT: Duration = Duration::from_millis(250);
+
+thread_local! {
+    /// How many pages the log had after this thread's last commit. One thread writes.
+    static PAGES: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Counts the log's pages from now on, by what this thread commits.
+pub(super) fn watch(connection: &Connection) {
+    connection.wal_hook(Some(|_, pages| {
+        PAGES.set(pages);
+        Ok(())
+    }));
+}
+
+/// How many pages the log has, those among them that are copied back but not overwritten yet.
+pub(super) fn pages() -> i32 {
+    PAGES.get()
+}
 
 /// What is wanted of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

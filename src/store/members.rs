@@ -47,6 +47,16 @@ pub(crate) fn access(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Opti
     )
 }
 
+/// How many rooms somebody is in.
+pub(crate) fn count_rooms(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
+    let count = tx.one(
+        "SELECT count(*) FROM room_members WHERE user_id = ?",
+        values![user],
+        |row| row.get(0),
+    )?;
+    Ok(count.unwrap_or(0))
+}
+
 /// Makes somebody a member. What was said before counts as read.
 pub(crate) fn insert(
     tx: &mut Tx<'_>,

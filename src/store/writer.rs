@@ -1,6 +1,6 @@
 //! The writer: one thread, one connection, many commands to a commit.
 
-use super::checkpoint::{Checkpoint, checkpoint};
+use super::checkpoint::{self, Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
 use super::{Error, Fatal, room_left};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const BATCH_COMMANDS: usize = 256;
 /// The write-ahead log is copied back each time about so many commands were committed.
 const COMMANDS_BETWEEN_CHECKPOINTS: usize = 500;
+/// And each time about so many pages were written to it, which few commands may do that remove much.
+const PAGES_BETWEEN_CHECKPOINTS: i32 = 4096;
 /// After so long without a command the write-ahead log is emptied.
 const IDLE: Duration = Duration::from_secs(10);
 /// When nobody listens to the outbox the process may just be ending, by itself, for so long.
@@ -59,7 +61,8 @@ impl Writer {
 
     /// Works until every sender of the queue is gone and the queue is empty.
     pub fn run(mut self) {
-        let mut since_checkpoint = 0;
+        checkpoint::watch(&self.connection);
+        let (mut since_checkpoint, mut pages) = (0, 0);
         loop {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(job) => job,
@@ -81,9 +84,15 @@ impl Writer {
                 self.end_unheard(untold.0);
                 break;
             }
-            if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
+            if checkpoint::pages() < pages {
+                // It was begun anew.
+                pages = 0;
+            }
+            if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS
+                || checkpoint::pages() - pages >= PAGES_BETWEEN_CHECKPOINTS
+            {
                 self.checkpoint(Checkpoint::CopyBack);
-                since_checkpoint = 0;
+                (since_checkpoint, pages) = (0, checkpoint::pages());
             }
         }
         self.checkpoint(Checkpoint::Empty);
@@ -224,7 +233,10 @@ impl Writer {
             Ok(done) => done,
             Err(error) => {
                 let error = self.explained(error);
-                tracing::warn!(%error, "the write-ahead log could not be copied back");
+                // A full disk is told by itself, and not as often as it is met.
+                if !matches!(error, Error::Full) {
+                    tracing::warn!(%error, "the write-ahead log could not be copied back");
+                }
                 self.failed(&error);
                 false
             }

@@ -27,5 +27,5 @@ async fn a_task_that_ends_is_lost_and_the_others_are_waited_for() {
     let lost = soon("the loss", vital.lost()).await;
     assert_eq!(lost.to_string(), "the first has ended");
     end.send(()).unwrap();
-    soon("the end", vital.ended()).await;
+    soon("the end", vital.ended("the second")).await;
 }

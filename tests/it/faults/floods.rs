@@ -4,8 +4,11 @@ use super::hostile::measure::{MIB, Memory, Size};
 use super::hostile::raw::{self, Raw};
 use super::hostile::{Hall, Pace};
 use super::{either, full, report};
+use crate::harness::polling::Polling;
 use chatd::realtime::PAYLOAD_BYTES;
 use futures_util::future::join_all;
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
@@ -32,6 +35,9 @@ const ENV: [(&str, &str); 3] = [
     ("CHATD_LIMITS__MESSAGES_BURST", "100000"),
     ("CHATD_LIMITS__MESSAGES_PER_SECOND", "100000"),
 ];
+
+/// Stands for the room in what is sent.
+const ROOM: &str = "<room>";
 
 /// Floods once and checks what it cost; in full also what the others felt of it while it went on.
 async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
@@ -97,16 +103,81 @@ async fn send_and_end(mut raw: Raw, bytes: &[u8]) {
 async fn a_flood_of_events_is_refused_and_then_cut() {
     /// A few more than a connection may send at once, and not so many as to be cut for them.
     const TOO_MANY: usize = 220;
-    let event = raw::text(r#"42["no_such_event",{}]"#);
-    flood("events", &[], async |hall| {
-        // Whoever comes back too often is cut before CONNECT is answered.
-        if let Ok(mut raw) = Raw::sign_in(&hall.mallory).await {
-            raw.write.write_all(&event.repeat(TOO_MANY)).await.unwrap();
-            raw.until("rate_limited").await.expect("a refusal");
-            pour(raw, &event.repeat(TOO_MANY), true).await;
-        }
-    })
-    .await;
+    let content = "x".repeat(PACE.bytes);
+    for (what, event) in [
+        ("events that do not exist", json!(["no_such_event", {}])),
+        (
+            "messages",
+            json!(["send_message", { "roomId": ROOM, "content": content }]),
+        ),
+        (
+            "lists of people",
+            json!(["get_room_users", { "roomId": ROOM }]),
+        ),
+        (
+            "rooms opened anew",
+            json!(["join_room", { "roomId": ROOM, "since": 0 }]),
+        ),
+    ] {
+        let refused = AtomicBool::new(false);
+        flood(what, &[], async |hall| {
+            let event = raw::text(&format!("42{event}").replace(ROOM, &hall.room));
+            // Whoever comes back too often is cut, be it after the first answers.
+            if let Ok(mut raw) = Raw::sign_in(&hall.mallory).await
+                && raw.write.write_all(&event.repeat(TOO_MANY)).await.is_ok()
+                && raw.until("rate_limited").await.is_ok()
+            {
+                refused.store(true, Ordering::Relaxed);
+                pour(raw, &event.repeat(TOO_MANY), true).await;
+            }
+        })
+        .await;
+        assert!(
+            refused.into_inner(),
+            "{what} are refused before they are cut"
+        );
+    }
+}
+
+/// Polls, and posts this over and over until the server takes no more of it.
+async fn pour_by_polling(hall: &Hall, body: &str) {
+    let mut session = Polling::open(&hall.mallory.url).await;
+    session
+        .send(&format!("40{}", json!({ "token": hall.mallory.token })))
+        .await;
+    session.next().await;
+    let pouring = async { while session.send(body).await {} };
+    tokio::time::timeout(PATIENCE, pouring)
+        .await
+        .expect("the flooder is cut");
+}
+
+#[tokio::test]
+async fn floods_by_polling_are_cut() {
+    /// Packets of a body, which is less than the largest.
+    const PACKETS: usize = 1000;
+    for (what, packet) in [
+        ("pongs by polling", "3".to_owned()),
+        ("namespaces by polling", "40/no_such_namespace,".to_owned()),
+        (
+            "events by polling",
+            format!("42{}", json!(["no_such_event", {}])),
+        ),
+        (
+            "typing by polling",
+            format!(
+                "42{}",
+                json!(["typing", { "roomId": ROOM, "isTyping": true }])
+            ),
+        ),
+    ] {
+        flood(what, &[], async |hall| {
+            let packet = packet.replace(ROOM, &hall.room);
+            let packets = PACKETS.min(PAYLOAD_BYTES / (packet.len() + 1));
+            pour_by_polling(hall, &vec![packet; packets].join("\x1e")).await;
+        })
+        .await;
+    }
 }
 
 async fn flood_with_pings(what: &str, reads: bool) {

@@ -1,7 +1,7 @@
 //! A client that never reads: it costs little, it is cut, and it is told to be gone.
 
 use super::super::harness::stream::Packet;
-use super::super::harness::{Person, stream};
+use super::super::harness::{Person, Socket, Transport, stream};
 use super::hostile::measure::{Kernel, MIB, Memory, Size};
 use super::hostile::{Felt, Hall, Pace};
 use super::{either, full, report};
@@ -23,6 +23,8 @@ const CUT_WITHIN: Duration = Duration::from_secs(15);
 const OFFLINE_WITHIN: Duration = Duration::from_secs(5);
 /// People of whom each hears when the others come and go: in larger rooms nobody is told.
 const PEOPLE_A_ROOM: usize = 100;
+/// One in so many of them polls.
+const POLLS_PART: usize = 4;
 /// So many people register at a time.
 const REGISTER_AT_ONCE: usize = 4;
 /// Connections of those who do read: ada's, bob's, and the one by which bob hears who is offline.
@@ -51,8 +53,22 @@ async fn crowd(hall: &Hall, count: usize) -> Vec<Person> {
     crowd
 }
 
-/// Somebody opens the room and never reads again. What is given has to be kept.
-async fn fall_silent(person: &Person, room: &str) -> (stream::Sending, stream::Receiving) {
+/// Somebody who has the room open and never reads again. It has to be kept.
+enum Silent {
+    Streams(#[expect(dead_code, reason = "it is only kept")] (stream::Sending, stream::Receiving)),
+    Polls(#[expect(dead_code, reason = "it is only kept")] Box<Socket>),
+}
+
+/// Somebody opens the room by polling and never polls again.
+async fn poll_no_more(person: &Person, room: &str) -> Silent {
+    let mut socket = person.connect_by(Transport::Polling).await;
+    let join = json!({ "roomId": room, "quiet": true });
+    socket.ask("join_room", join).await.unwrap();
+    Silent::Polls(Box::new(socket))
+}
+
+/// Somebody opens the room over a WebSocket and never reads again.
+async fn fall_silent(person: &Person, room: &str) -> Silent {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(SMALL_BUFFER_BYTES).unwrap();
     let address = person.url.strip_prefix("http://").unwrap();
@@ -62,7 +78,7 @@ async fn fall_silent(person: &Person, room: &str) -> (stream::Sending, stream::R
     sending.emit_for_ack("join_room", &json!({ "roomId": room, "quiet": true }));
     let (_, joined) = receiving.ack().await.unwrap();
     assert_eq!(joined["ok"], true, "{joined}");
-    (sending, receiving)
+    Silent::Streams((sending, receiving))
 }
 
 /// Hears of everybody of a crowd that they are offline; says when of the last.
@@ -122,11 +138,22 @@ async fn round(hall: &Hall, crowd: &[Person]) -> Option<Felt> {
     };
     let (_watching, watched) = stream::connect(&hall.bob.url, &hall.bob.token).await;
     let memory = Memory::of(&hall.chatd);
-    let silent = join_all(crowd.iter().map(|person| fall_silent(person, &hall.room))).await;
+    let (polling, streaming) = crowd.split_at(crowd.len() / POLLS_PART);
+    let polling = polling
+        .iter()
+        .map(|person| poll_no_more(person, &hall.room));
+    let polling = join_all(polling).await;
+    // What they have not closed they may ask by again: only the session ends.
+    let kept = Kernel::of(&hall.chatd.url).open;
+    let streaming = streaming
+        .iter()
+        .map(|person| fall_silent(person, &hall.room));
+    let silent = (polling, join_all(streaming).await);
     let began = Instant::now();
     let (heard, (cut, unsent), offline) = tokio::join!(
         hall.talk(pace()),
-        all_cut(&hall.chatd.url, OTHERS),
+        // Bob watches already.
+        all_cut(&hall.chatd.url, kept + OTHERS - 1),
         all_offline(watched, crowd),
     );
     drop(silent);
@@ -141,7 +168,7 @@ async fn round(hall: &Hall, crowd: &[Person]) -> Option<Felt> {
     report(
         "a client that never reads",
         format!(
-            "{} of them: {} of memory and {} in the kernel each, cut after {:.1?}, offline after {:.1?}{figure}",
+            "{} of them, one in {POLLS_PART} by polling: {} of memory and {} in the kernel each, cut after {:.1?}, offline after {:.1?}{figure}",
             crowd.len(),
             Size(each),
             Size(unsent),

@@ -16,7 +16,6 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 const MOST: usize = 32;
 /// So soon they are gone, and what a busy machine may take beyond it.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
-const SLACK: Duration = Duration::from_secs(2);
 /// What thousands that are refused may cost the server.
 const MOST_GROWTH_BYTES: u64 = 5 * MIB;
 /// Between two looks whether a place is free.
@@ -67,7 +66,7 @@ async fn polling_sessions_of_strangers_are_few_and_gone_soon() {
             looks.tick().await;
         }
     };
-    let free = tokio::time::timeout(GONE_WITHIN + SLACK, free).await;
+    let free = tokio::time::timeout(GONE_WITHIN, free).await;
     free.expect("a place comes free");
     report(
         "strangers: polling sessions",
@@ -82,7 +81,7 @@ async fn polling_sessions_of_strangers_are_few_and_gone_soon() {
 /// How long the server lets a connection be that was opened now.
 async fn let_be(what: &str, ended: impl Future<Output = ()>) -> String {
     let began = Instant::now();
-    tokio::time::timeout(GONE_WITHIN + SLACK, ended)
+    tokio::time::timeout(GONE_WITHIN, ended)
         .await
         .unwrap_or_else(|_| panic!("{what}: still there after {:?}", began.elapsed()));
     format!("{what} for {:.1?}", began.elapsed())
@@ -160,7 +159,7 @@ async fn sockets_of_strangers_are_few() {
         } = raw;
         raw::ended(read).await;
     }));
-    let gone = tokio::time::timeout(GONE_WITHIN + SLACK, all_gone).await;
+    let gone = tokio::time::timeout(GONE_WITHIN, all_gone).await;
     gone.expect("all are gone in time");
     report(
         "strangers: sockets",

@@ -3,7 +3,7 @@
 pub mod executable;
 pub mod forge;
 mod http;
-mod polling;
+pub mod polling;
 pub mod small_disk;
 mod socket;
 pub mod stream;

@@ -36,16 +36,17 @@ impl Polling {
         self.packets.pop_front()
     }
 
-    /// Sends one packet, or several that are separated already.
-    pub async fn send(&self, packets: &str) {
-        // A session that was closed is seen when it is read from.
-        let _ = self
+    /// Sends one packet, or several that are separated already; says whether they were taken. A session
+    /// that was closed is also seen when it is read from.
+    pub async fn send(&self, packets: &str) -> bool {
+        let sent = self
             .http
             .post(&self.url)
             .header("content-type", "text/plain;charset=UTF-8")
             .body(packets.to_owned())
             .send()
             .await;
+        sent.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// The next packet; nothing when the session is closed.

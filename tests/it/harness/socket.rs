@@ -128,7 +128,9 @@ impl Socket {
                 // A connection that was cut is seen when it is read from.
                 let _ = stream.send(Message::text(text)).await;
             }
-            Wire::Polling(polling) => polling.send(text).await,
+            Wire::Polling(polling) => {
+                polling.send(text).await;
+            }
         }
     }
 
@@ -258,7 +260,9 @@ impl Socket {
             Wire::WebSocket(mut stream) => {
                 let _ = stream.close().await;
             }
-            Wire::Polling(polling) => polling.send("1").await,
+            Wire::Polling(polling) => {
+                polling.send("1").await;
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 const KILL_WITHIN_MS: usize = 300;
 /// More messages than a client can send in that time.
 const EACH: usize = 5000;
+/// After one kill in so many all of the database is looked at as well.
+const LOOKED_AT_EVERY: usize = 10;
 /// The length of a message, in bytes.
 const BYTES: usize = 300;
 
@@ -36,6 +38,9 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
         let moment = u64::try_from(dice.below(KILL_WITHIN_MS)).unwrap();
         tokio::time::sleep(Duration::from_millis(moment)).await;
         let folder = chatd.kill();
+        if round.is_multiple_of(LOOKED_AT_EVERY) {
+            in_the_database(folder.path(), &room);
+        }
         chatd = Executable::start(folder).await;
         ann = chatd.again(&ann);
         history.read_on(&ann, &room).await;

@@ -28,6 +28,9 @@ const ENDLESS_ASKERS: u32 = 3;
 const BYTES: usize = 1000;
 /// Between two looks at the log's length.
 const LOOK: Duration = Duration::from_millis(20);
+/// Messages beside a query that may have its time: fewer than would fill the log, for which it would be
+/// ended sooner.
+const FEW: usize = 200;
 /// A room's bans become a list that is counted out for ever.
 const ENDLESS: &str = "PRAGMA foreign_keys = OFF; DROP TABLE room_bans;
     CREATE VIEW room_bans AS
@@ -195,15 +198,11 @@ async fn the_log_stays_small_beside_queries_that_never_end() {
 async fn a_query_that_would_never_end_is_interrupted_after_its_time() {
     let (_chatd, ann, room) = endless().await;
     let talk = async {
-        let mut said = 0;
-        let end = Instant::now() + QUERY_TIME / 2;
-        while Instant::now() < end {
-            said += 1;
+        for said in 1..=FEW {
             assert_eq!(ann.say(&room, "meanwhile").await["seq"], said);
         }
-        said
     };
-    let (took, said) = tokio::join!(ask_endlessly(&ann, &room), talk);
+    let (took, ()) = tokio::join!(ask_endlessly(&ann, &room), talk);
     assert!(took >= QUERY_TIME, "{took:?}");
     assert!(took < QUERY_TIME + NOTICED_WITHIN, "{took:?}");
     ann.get(&format!("/api/rooms/{room}/messages"))
@@ -212,8 +211,67 @@ async fn a_query_that_would_never_end_is_interrupted_after_its_time() {
     report(
         "long readers",
         format_args!(
-            "a query without an end was interrupted after {} ms; {said} messages were sent meanwhile",
+            "a query without an end was interrupted after {} ms; {FEW} messages were sent meanwhile",
             took.as_millis()
         ),
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_small_while_a_large_room_is_removed() {
+    /// What is overwritten of them, and kept in the log until then, is more than the log may have.
+    const MESSAGES: i64 = 6000;
+    const LONGEST_BYTES: i64 = 16_000;
+    let (chatd, ann, room) = chatd().await;
+    let said = ann.say(&room, "first").await;
+    let folder = chatd.kill();
+    let path = executable::data(folder.path()).join("chatd.db");
+    let mut database = Connection::open(&path).unwrap();
+    let many = database.transaction().unwrap();
+    many.execute(
+        "WITH RECURSIVE count (number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM count WHERE number < ?1)
+         INSERT INTO messages (room_id, seq, id, user_id, content, message_type, created_at)
+         SELECT room_id, number, randomblob(16), user_id, printf('%.*c', ?2, 'x'), message_type, created_at
+         FROM messages, count WHERE seq = 1",
+        (MESSAGES, LONGEST_BYTES),
+    )
+    .unwrap();
+    many.execute("UPDATE rooms SET last_seq = ?", [MESSAGES])
+        .unwrap();
+    many.commit().unwrap();
+    drop(database);
+    let chatd = Executable::start(folder).await;
+    let ann = chatd.again(&ann);
+    let history = format!("/api/rooms/{room}/messages");
+    let newest = ann.get(&format!("{history}?limit=1")).await.expect(200);
+    assert_eq!(newest["lastSeq"], MESSAGES);
+    assert_eq!(said["seq"], 1);
+
+    ann.delete(&format!("/api/rooms/{room}")).await.expect(204);
+    // What is left of a room is removed from time to time, and at each start.
+    let _chatd = Executable::start(chatd.kill()).await;
+    let log = path.with_extension("db-wal");
+    let removed = async {
+        let (mut looks, mut longest) = (tokio::time::interval(LOOK), 0);
+        let left = Connection::open(&path).unwrap();
+        loop {
+            looks.tick().await;
+            longest = longest.max(std::fs::metadata(&log).map_or(0, |log| log.len()));
+            let rooms: i64 = left
+                .query_row("SELECT count(*) FROM rooms", [], |row| row.get(0))
+                .unwrap();
+            if rooms == 0 {
+                return longest;
+            }
+        }
+    };
+    let longest = soon("the end of the room", removed).await;
+    report(
+        "long readers",
+        format_args!(
+            "{MESSAGES} messages of {LONGEST_BYTES} bytes removed: the write-ahead log had {} KiB at most",
+            longest / 1024
+        ),
+    );
+    assert!(longest < LOG_BYTES, "{longest}");
 }
