@@ -3,7 +3,7 @@
 use super::page::fitting;
 use super::rooms::{as_member, visible};
 use super::sessions::Who;
-use super::{Chat, Code, Command, Error, Input};
+use super::{Chat, Command, Error, Input};
 use crate::model::{
     ClientId, ConnectionId, Content, Event, Message, MessageId, MessageType, Role, RoomId,
 };
@@ -197,9 +197,10 @@ impl Chat {
             };
             if let Err(refused) = &charged {
                 // A retry of what is kept already is not one more.
-                return match repeated(tx, &message) {
-                    Err(error) if error.code == Code::AlreadyExists => Err(refused.clone()),
-                    done => done,
+                let client_id = message.client_id.as_deref().unwrap_or_default();
+                return match messages::by_client_id(tx, who.user, client_id)? {
+                    Some(_) => repeated(tx, &message),
+                    None => Err(refused.clone()),
                 };
             }
             match messages::insert(tx, &message) {

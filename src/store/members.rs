@@ -50,7 +50,8 @@ pub(crate) fn access(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Opti
 /// How many rooms somebody is in.
 pub(crate) fn count_rooms(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
     let count = tx.one(
-        "SELECT count(*) FROM room_members WHERE user_id = ?",
+        "SELECT count(*) FROM room_members m JOIN rooms r ON r.id = m.room_id
+         WHERE m.user_id = ? AND r.deleted_at IS NULL",
         values![user],
         |row| row.get(0),
     )?;

@@ -1,9 +1,11 @@
 //! What one client may cost: however it goes about it, its share is bounded, and the others do not
 //! notice.
 
-use super::harness::{App, Lounge, Socket, Transport, soon};
+use super::harness::{App, Lounge, Person, Socket, Transport, soon};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
 /// Signs a raw session in, or out and in again.
 fn connect_packet(token: &str) -> String {
@@ -223,6 +225,47 @@ async fn a_client_that_takes_nothing_is_cut_before_much_waits_for_it() {
         // From now on it neither reads nor polls.
         say_until_gone(&lounge, "bob").await;
     }
+}
+
+#[tokio::test]
+async fn whoever_polls_again_before_taking_the_last_answer_is_let_go() {
+    let lounge = Lounge::start().await;
+    let mut bob = lounge.bob.connect_by(Transport::Polling).await;
+    let join = json!({ "roomId": lounge.room });
+    bob.ask("join_room", join).await.unwrap();
+    // More than the kernels take for somebody who does not read, and less than bob would be cut for.
+    let content = "\u{4e2d}".repeat(4000);
+    for _ in 0..60 {
+        lounge.ada.say(&lounge.room, &content).await;
+    }
+    let upgrade = bob.upgrade_url();
+    let (_, query) = upgrade.split_once('?').unwrap();
+    let query = query.replace("transport=websocket", "transport=polling");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut deaf = socket
+        .connect(
+            lounge
+                .app
+                .url()
+                .strip_prefix("http://")
+                .unwrap()
+                .parse()
+                .unwrap(),
+        )
+        .await
+        .unwrap();
+    let poll = format!("GET /socket.io/?{query} HTTP/1.1\r\nHost: chat\r\n\r\n");
+    deaf.write_all(poll.as_bytes()).await.unwrap();
+    deaf.readable().await.unwrap();
+    let url = format!("{}/socket.io/?{query}", lounge.app.url());
+    let again = lounge.app.http.get(&url).send().await.unwrap();
+    Person::answer(again)
+        .await
+        .expect_error(400, "invalid_input");
+    // The session is over.
+    let gone = lounge.app.http.get(&url).send().await.unwrap();
+    assert_eq!(gone.status(), 400);
 }
 
 #[tokio::test]

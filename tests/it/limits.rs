@@ -44,7 +44,7 @@ async fn messages_are_limited_by_user_and_room_over_rest_and_sockets_together() 
     )
     .await;
     let elsewhere = lounge.ada.room("elsewhere", false).await;
-    let send = json!({ "roomId": lounge.room, "content": "x", "clientId": "limited" });
+    let send = json!({ "roomId": lounge.room, "content": "x" });
     for transport in Transport::ALL {
         let mut socket = lounge.ada.connect_by(transport).await;
         // A tight loop, so that less comes back than is spent.

@@ -93,6 +93,48 @@ async fn the_history_is_read_from_any_place_in_both_directions() {
 }
 
 #[tokio::test]
+async fn a_part_of_long_messages_is_shorter_than_it_was_asked_for_and_says_so() {
+    /// 4,000 characters of three bytes, of which a page of 256 KiB has so many.
+    const FIT: i64 = 21;
+    let lounge = Lounge::start().await;
+    let content = "\u{4e2d}".repeat(4000);
+    for _ in 0..50 {
+        lounge.ada.say(&lounge.room, &content).await;
+    }
+    let all = |from: i64, to: i64| (from..=to).collect::<Vec<_>>();
+    let newest = part(&lounge, "limit=200").await;
+    assert_eq!(newest, (all(51 - FIT, 50), true, false));
+    let before = part(&lounge, "limit=200&before=30").await;
+    assert_eq!(before, (all(30 - FIT, 29), true, true));
+    let after = part(&lounge, "limit=200&after=10").await;
+    assert_eq!(after, (all(11, 10 + FIT), true, true));
+    let around = part(&lounge, "limit=200&around=25").await;
+    assert_eq!(around, (all(25 - FIT, 24 + FIT), true, true));
+    // In lists of rooms, too, whose last messages may be as long.
+    let mut rooms = vec![lounge.room.clone()];
+    for number in 1..30 {
+        let room = lounge.ada.room(&format!("room {number}"), false).await;
+        lounge.ada.say(&room, &content).await;
+        rooms.push(room);
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for expected in [21, 9] {
+        let path = format!("/api/rooms?limit=200{cursor}");
+        let page = lounge.ada.get(&path).await.expect(200);
+        let page_rooms = page["rooms"].as_array().unwrap();
+        assert_eq!(page_rooms.len(), expected);
+        seen.extend(
+            page_rooms
+                .iter()
+                .map(|room| room["id"].as_str().unwrap().to_owned()),
+        );
+        let next = page["nextCursor"].as_str();
+        cursor = next.map_or_else(String::new, |next| format!("&cursor={next}"));
+    }
+    assert_eq!((seen, cursor), (rooms, String::new()));
+}
+
+#[tokio::test]
 async fn only_its_author_edits_a_message() {
     let lounge = Lounge::start().await;
     let said = lounge.bob.say(&lounge.room, "tpyo").await;

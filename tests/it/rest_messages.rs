@@ -1,6 +1,6 @@
 //! Messages over REST: posting, retries, answers.
 
-use super::harness::{Lounge, names};
+use super::harness::{App, Lounge, names};
 use serde_json::json;
 
 #[tokio::test]
@@ -199,4 +199,24 @@ async fn retries_that_race_make_one_message() {
         lounge.ada.get(&lounge.messages()).await.expect(200)["lastSeq"],
         1
     );
+}
+
+#[tokio::test]
+async fn a_retry_of_a_message_that_is_kept_is_not_one_too_many() {
+    let strict = App::with(|config| {
+        config.limits.messages_burst = 1;
+        config.limits.messages_per_second = 1;
+    });
+    let lounge = Lounge::of(strict.await).await;
+    let message = |id: &str| json!({ "content": "once", "clientId": id });
+    let path = lounge.messages();
+    let first = lounge.ada.post(&path, message("first")).await.expect(201);
+    let refused = lounge.ada.post(&path, message("second")).await;
+    refused.expect_error(429, "rate_limited");
+    for _ in 0..3 {
+        let again = lounge.ada.post(&path, message("first")).await.expect(200);
+        assert_eq!(again, first);
+    }
+    let refused = lounge.ada.post(&path, message("second")).await;
+    refused.expect_error(429, "rate_limited");
 }

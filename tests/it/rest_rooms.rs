@@ -1,6 +1,6 @@
 //! Rooms: making, finding, changing, coming and going.
 
-use super::harness::{App, Person};
+use super::harness::{App, Lounge, Person};
 use serde_json::{Value, json};
 
 /// The names of the rooms that a list has.
@@ -346,4 +346,30 @@ async fn a_deleted_room_is_gone_at_once_and_its_messages_soon() {
             .unwrap();
         assert_eq!(count, 0, "{table}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_in_more_rooms_than_can_be_read_when_they_connect() {
+    /// As many as may be.
+    const MOST: usize = 1000;
+    let lounge = Lounge::start().await;
+    let mut rooms = Vec::new();
+    for number in 1..MOST {
+        rooms.push(lounge.ada.room(&format!("room {number}"), false).await);
+    }
+    let one_more = lounge
+        .ada
+        .post("/api/rooms", json!({ "name": "one more" }))
+        .await;
+    one_more.expect_error(403, "forbidden");
+    let bobs = lounge.bob.room("bob's", false).await;
+    let join = format!("/api/rooms/{bobs}/join");
+    lounge
+        .ada
+        .post(&join, json!({}))
+        .await
+        .expect_error(403, "forbidden");
+    let mine = format!("/api/rooms/{}", rooms[0]);
+    lounge.ada.delete(&mine).await.expect(204);
+    lounge.ada.post(&join, json!({})).await.expect(200);
 }
