@@ -218,12 +218,11 @@ impl Visit {
 
     /// The client keeps to its rate, with an event of so many bytes.
     pub fn behaved(&self, bytes: usize) {
-        match self.transport() {
-            Some(stream) => stream.earn(bytes + FRAMING_BYTES),
-            None => {
-                let bytes = (bytes + FRAMING_BYTES) as u64;
-                self.earned.fetch_add(bytes, Ordering::Relaxed);
-            }
+        let bytes = bytes + FRAMING_BYTES;
+        if let Some(stream) = self.transport() {
+            stream.earn(bytes);
+        } else {
+            self.earned.fetch_add(bytes as u64, Ordering::Relaxed);
         }
         let less = |refusals: u32| refusals.checked_sub(1);
         // Nothing to make up for is the usual case.
