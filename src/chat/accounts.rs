@@ -8,7 +8,8 @@ use crate::config::Registration as Policy;
 use crate::model::{
     DisplayName, EmailAddress, Event, Password, Profile, ServerRole, User, UserId, Username,
 };
-use crate::store::{sessions, users};
+use crate::store::sql::Tx;
+use crate::store::{Events, sessions, users};
 
 /// An account that somebody asks for.
 #[derive(Debug, Clone)]
@@ -122,26 +123,40 @@ impl Chat {
             _ => {}
         }
         self.limits.registration(device.address)?;
-        let password = self.passwords.hash(registration.password.as_str()).await?;
-        let account = self.new_user(
-            registration.username,
-            registration.email,
-            password,
-            ServerRole::User,
-        );
-        let (session, expires_at) = self.new_session(account.id, &device);
-        let (user, session_id, now) = (shown(&account), session.id, account.at);
-        let invite = registration.invite;
-        self.store
-            .command(move |tx, events| {
-                users::insert(tx, &account)?;
-                sessions::insert(tx, &session)?;
-                if let Some(token) = &invite {
-                    invites::enter(tx, events, account.id, Entry::Invite(token), now)?;
-                }
-                Ok::<_, Error>(())
-            })
-            .await?;
+        let invite = registration.invite.clone();
+        let account = self.new_account(registration).await?;
+        let now = account.at;
+        self.begin(account, &device, move |tx, events, user| {
+            if let Some(token) = &invite {
+                invites::enter(tx, events, user, Entry::Invite(token), now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The account that somebody asks for, with their password hashed.
+    pub(super) async fn new_account(&self, asked: Registration) -> Result<users::NewUser, Error> {
+        let password = self.passwords.hash(asked.password.as_str()).await?;
+        Ok(self.new_user(asked.username, asked.email, password, ServerRole::User))
+    }
+
+    /// Makes an account with its first session, and does what else belongs to the same command.
+    pub(super) async fn begin(
+        &self,
+        account: users::NewUser,
+        device: &Device,
+        more: impl Fn(&mut Tx<'_>, &mut Events, UserId) -> Result<(), Error> + Send + 'static,
+    ) -> Result<SignedIn, Error> {
+        let (session, expires_at) = self.new_session(account.id, device);
+        let session_id = session.id;
+        let made = self.store.command(move |tx, events| {
+            users::insert(tx, &account)?;
+            sessions::insert(tx, &session)?;
+            more(tx, events, account.id)?;
+            users::get(tx, account.id)?.ok_or_else(Error::unauthorized)
+        });
+        let user = made.await?;
         let token = self.token(user.id, session_id, expires_at)?;
         Ok(SignedIn { user, token })
     }
@@ -328,7 +343,7 @@ fn shown(account: &users::NewUser) -> User {
 }
 
 /// The account of a name or an e-mail address.
-fn named(tx: &mut crate::store::sql::Tx<'_>, name: &str) -> Result<User, Error> {
+fn named(tx: &mut Tx<'_>, name: &str) -> Result<User, Error> {
     users::find(tx, &Username::key_of(name), &EmailAddress::key_of(name))?
         .ok_or_else(|| Error::not_found("account of this name"))
 }

@@ -2,13 +2,11 @@
 
 use super::rooms::{as_member, become_member, get};
 use super::sessions::Who;
-use super::{Chat, Command, Error, Input, Joined};
+use super::{Chat, Command, Error, Input, Joined, tokens};
 use crate::model::{Event, Invite, Role, RoomId, Time, UserId};
 use crate::store::invites::{self as table, InviteRow};
 use crate::store::sql::Tx;
 use crate::store::{Events, members, users};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 /// An invite lasts a year at most, if it is to end at all; in seconds.
@@ -152,12 +150,12 @@ impl Chat {
     /// Makes the room's invite, which replaces the earlier one.
     pub fn make_invite(&self, who: Who, room: RoomId, request: InviteRequest) -> Command<Invite> {
         let now = self.now();
-        let mut random = [0; TOKEN_BYTES];
-        if let Err(error) = getrandom::fill(&mut random) {
-            return Command::refused(Error::internal(&error));
-        }
+        let token = match tokens::random_text::<TOKEN_BYTES>() {
+            Ok(token) => token,
+            Err(error) => return Command::refused(error),
+        };
         let row = InviteRow {
-            token: URL_SAFE_NO_PAD.encode(random),
+            token,
             room,
             created_by: who.user,
             created_at: now,

@@ -18,6 +18,7 @@ mod presence;
 mod readiness;
 mod rooms;
 mod sessions;
+mod setup;
 mod sign_in;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
+pub use setup::{SETUP_TIME, SetupRequest};
 pub use sign_in::Login;
 pub use tokens::SECRET_BYTES;
 
@@ -46,6 +48,7 @@ use passwords::Passwords;
 use presence::Presence;
 use readiness::Readiness;
 use sessions::Sessions;
+use setup::Setup;
 use sign_in::Failures;
 use std::sync::Arc;
 use tokens::Tokens;
@@ -63,6 +66,7 @@ pub struct Chat {
     failures: Failures,
     tokens: Tokens,
     sessions: Sessions,
+    setup: Setup,
     presence: Presence,
     readiness: Readiness,
 }
@@ -81,6 +85,7 @@ impl Chat {
             failures: Failures::default(),
             tokens: Tokens::new(secret),
             sessions: Sessions::default(),
+            setup: Setup::default(),
             presence: Presence::default(),
             readiness: Readiness::default(),
             store,

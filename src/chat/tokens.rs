@@ -2,6 +2,8 @@
 
 use super::error::Error;
 use crate::model::{SessionId, Time, UserId};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
@@ -146,4 +148,12 @@ impl JwtVerifier for Hs256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::HS256
     }
+}
+
+/// A text that nobody can guess, of so many random bytes, in letters that URLs take as they are
+/// (RFC 4648, section 5).
+pub(super) fn random_text<const BYTES: usize>() -> Result<String, Error> {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).map_err(|error| Error::internal(&error))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
 }

@@ -1,6 +1,6 @@
 //! How a command ends.
 
-use crate::config::ConfigError;
+use crate::config::ConfigErrors;
 use crate::server::control::Refusal;
 use crate::server::data_folder::FolderError;
 use std::fmt;
@@ -78,14 +78,20 @@ impl Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        let exit = if error.is_flag {
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        let exit = if errors.0.iter().all(|error| error.is_flag) {
             Exit::Usage
         } else {
             Exit::Config
         };
-        Self::new(exit, error.to_string())
+        let count = errors.0.len();
+        let head = if count > 1 {
+            format!("the configuration has {count} mistakes:\n")
+        } else {
+            String::new()
+        };
+        Self::new(exit, format!("{head}{errors}"))
     }
 }
 

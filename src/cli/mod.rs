@@ -3,6 +3,7 @@
 //! Data goes to stdout, words to stderr. What went wrong is a [`Failure`], whose [`Exit`] becomes the
 //! exit code.
 
+mod config;
 mod door;
 mod exit;
 mod log;
@@ -14,10 +15,10 @@ mod user;
 
 pub use exit::{Exit, Failure};
 
-use crate::config::{self, ConfigError, Flags, Loaded, Sources};
+use crate::config::{ConfigError, ConfigErrors, Flags, Loaded, Sources};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::Signal;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -37,8 +38,9 @@ Examples:
   chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
+  chatd config default > chatd.toml                    begin a configuration file
 
-\"chatd help serve\" and \"chatd help user\" say more.";
+\"chatd help serve\" and the like say more.";
 
 /// A self-hosted chat server: REST, Socket.IO and its database in one program.
 #[derive(Debug, Parser)]
@@ -72,6 +74,8 @@ enum Command {
     Serve(serve::Serve),
     /// Make and change accounts, whether or not the server runs
     User(user::User),
+    /// Show and check the configuration
+    Config(config::Config),
 }
 
 impl Cli {
@@ -86,6 +90,7 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(self.places),
             Command::User(user) => user.run(self.places),
+            Command::Config(config) => config.run(self.places),
         }
     }
 }
@@ -96,7 +101,7 @@ impl Places {
         self,
         listen: Option<String>,
         log_format: Option<String>,
-    ) -> Result<Loaded, ConfigError> {
+    ) -> Result<Loaded, ConfigErrors> {
         let mut env = Vec::new();
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else {
@@ -111,7 +116,7 @@ impl Places {
                 env.push((name, value));
             }
         }
-        config::load(&Sources {
+        crate::config::load(&Sources {
             file: self.config,
             env,
             flags: Flags {
@@ -165,4 +170,18 @@ fn outlive_full_files() {
 fn say(text: &str) {
     // Without a stderr there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Data for people or programs. A reader that has seen enough, such as `head`, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "nothing could be printed: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }

@@ -5,7 +5,7 @@
 
 use super::door::take_from_commands;
 use super::{Exit, Failure, Places, block_on_until, log};
-use crate::chat::Clock;
+use crate::chat::{Clock, SETUP_TIME};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::server::{STOP_TIME, Server, descriptors};
 use clap::Args;
@@ -55,13 +55,15 @@ impl Serve {
         };
         let config = match places.load(self.listen, self.log_format) {
             Ok(loaded) => loaded.config,
-            Err(error) => {
+            Err(errors) => {
                 // There is no configuration to ask how the log is to look.
                 log::start(LogLevel::default(), format);
                 if format == LogFormat::Json {
-                    tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                    for error in &errors.0 {
+                        tracing::error!(place = %error.place, problem = %error.problem, "the configuration is refused");
+                    }
                 }
-                return Err(error.into());
+                return Err(errors.into());
             }
         };
         log::start(config.log.level, config.log.format);
@@ -122,21 +124,30 @@ async fn start(config: Config) -> Result<Server, Failure> {
         .await
         .map_err(Failure::failed)?;
     descriptors::tell_if_few(connections);
-    announce(server.address(), &path);
+    let setup = server.chat().setup_link().await.map_err(Failure::failed)?;
+    announce(server.address(), &path, setup.as_deref());
     Ok(server)
 }
 
 /// Says where to go, for people and for whoever started us on a port of the system's choice.
-fn announce(address: SocketAddr, folder: &Path) {
+fn announce(address: SocketAddr, folder: &Path, setup: Option<&str>) {
     let everywhere = if address.ip().is_unspecified() {
         " (every address of this machine)"
     } else {
         ""
     };
+    let folder = folder.display();
+    let setup = setup.map_or_else(String::new, |link| {
+        let minutes = SETUP_TIME.as_secs() / 60;
+        format!(
+            "There is no admin yet. Make the first one in a browser within {minutes} minutes:\n  {link}\n\
+             or at any time by this command:\n  \
+             chatd user add NAME --email ADDRESS --admin --data-dir \"{folder}\"\n"
+        )
+    });
     let text = format!(
-        "chatd {} is ready: http://{address}{everywhere}\ndata folder: {}\n",
+        "chatd {} is ready: http://{address}{everywhere}\ndata folder: {folder}\n{setup}",
         env!("CARGO_PKG_VERSION"),
-        folder.display()
     );
     let mut stdout = std::io::stdout().lock();
     // A server whose stdout is closed serves all the same.

@@ -3,13 +3,13 @@
 use super::door::Door;
 use super::password::{Chosen, Source};
 use super::table::table;
-use super::{Failure, Places, block_on, log, say};
+use super::{Failure, Places, block_on, log, print, say};
 use crate::config::{Config, LogLevel};
 use crate::model::{EmailAddress, Invalid, Username};
 use crate::server::control::{Account, Answer, Request, Role};
 use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -323,18 +323,4 @@ fn tell(chosen: &Chosen) -> Result<(), Failure> {
                 "the password could not be printed: {error}; set another with \"chatd user passwd\""
             ))
         })
-}
-
-/// Data for people or programs. A reader that has seen enough, such as `head`, is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "nothing could be printed: {error}"
-        ))),
-        _ => Ok(()),
-    }
 }

@@ -49,15 +49,20 @@ impl<'a> File<'a> {
             })
     }
 
-    /// What the file sets, from its top to its end.
+    /// What the file sets, from its top to its end; or everywhere that it is not TOML, since what the rest
+    /// of it would then set is a guess.
     pub(super) fn entries(
         &self,
         is_section: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Entry>, ConfigError> {
-        let document = DeTable::parse(&self.text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            ConfigError::new(self.place(start), error.message())
-        })?;
+    ) -> Result<Vec<Entry>, Vec<ConfigError>> {
+        let (document, errors) = DeTable::parse_recoverable(&self.text);
+        if !errors.is_empty() {
+            let tell = |error: toml::de::Error| {
+                let start = error.span().map_or(0, |span| span.start);
+                ConfigError::new(self.place(start), error.message())
+            };
+            return Err(errors.into_iter().map(tell).collect());
+        }
         let mut entries = Vec::new();
         let mut add = |name: String, name_start, value: &toml::Spanned<DeValue<'_>>| {
             let value_start = value.span().start;

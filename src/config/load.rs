@@ -1,6 +1,6 @@
 //! Merges the file, the environment and the flags over the defaults, one value at a time: the
 //! configuration is sound before each step, so a refusal belongs to the value just set, and can
-//! say where that one stands.
+//! say where that one stands. A value that is refused is left out, so that all of them are found.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,7 +75,30 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why there is no configuration, for the operator to read.
+/// Why there is no configuration: each mistake that was found, in the order of the sources and from the
+/// top of the file; never empty.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let newline = if number > 0 { "\n" } else { "" };
+            write!(to, "{newline}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+/// One mistake of a configuration, for the operator to read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct ConfigError {
@@ -100,19 +123,19 @@ impl ConfigError {
 /// Merges the sources over the defaults: the file, then the environment, then the flags.
 ///
 /// # Errors
-/// [`ConfigError`] for the first value, key or variable that is not right, and for a file that is
-/// named but cannot be read.
-pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+/// [`ConfigErrors`] for every value, key or variable that is not right, and for a file that is named
+/// but cannot be read.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     let mut merge = Merge::of_defaults();
     if let Some(path) = &sources.file {
-        merge.file(path, "--config")?;
+        merge.file(path, "--config");
     } else if let Some((_, path)) = sources.env.iter().rfind(|(name, _)| name == ENV_FILE)
         && !path.is_empty()
     {
-        merge.file(Path::new(path), ENV_FILE)?;
+        merge.file(Path::new(path), ENV_FILE);
     }
     for (name, text) in &sources.env {
-        merge.variable(name, text)?;
+        merge.variable(name, text);
     }
     let Flags {
         listen,
@@ -126,14 +149,14 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     ];
     for (key, flag, text) in flags {
         if let Some(text) = text {
-            let merged = merge.text(key, text, Origin::Flag(flag));
-            merged.map_err(|error| ConfigError {
-                is_flag: true,
-                ..error
-            })?;
+            merge.text(key, text, Origin::Flag(flag));
         }
     }
-    Ok(merge.loaded)
+    if merge.errors.is_empty() {
+        Ok(merge.loaded)
+    } else {
+        Err(ConfigErrors(merge.errors))
+    }
 }
 
 /// What has been merged so far.
@@ -141,6 +164,7 @@ struct Merge {
     /// The same values as `loaded.config`, by section and key.
     values: Table,
     loaded: Loaded,
+    errors: Vec<ConfigError>,
 }
 
 impl Merge {
@@ -157,47 +181,70 @@ impl Merge {
         Self {
             values,
             loaded: Loaded { config, origins },
+            errors: Vec::new(),
         }
     }
 
-    fn file(&mut self, path: &Path, named_by: &str) -> Result<(), ConfigError> {
-        let file = File::read(path, named_by)?;
-        for entry in file.entries(|name| self.values.contains_key(name))? {
+    fn file(&mut self, path: &Path, named_by: &str) {
+        let file = match File::read(path, named_by) {
+            Ok(file) => file,
+            Err(error) => return self.errors.push(error),
+        };
+        let entries = match file.entries(|name| self.values.contains_key(name)) {
+            Ok(entries) => entries,
+            Err(errors) => return self.errors.extend(errors),
+        };
+        for entry in entries {
             if !self.loaded.origins.contains_key(&entry.name) {
                 let problem = self.unknown(&entry.name, &entry.value);
-                return Err(ConfigError::new(file.place(entry.name_start), problem));
+                self.refuse(file.place(entry.name_start), problem);
+                continue;
             }
             let origin = Origin::File {
                 path: path.to_owned(),
                 line: file.line(entry.name_start),
             };
-            let refused = |problem| ConfigError::new(file.place(entry.value_start), problem);
-            self.set(&entry.name, entry.value, origin)
-                .map_err(refused)?;
+            if let Err(problem) = self.set(&entry.name, entry.value, origin) {
+                self.refuse(file.place(entry.value_start), problem);
+            }
         }
-        Ok(())
     }
 
-    fn variable(&mut self, variable: &str, text: &str) -> Result<(), ConfigError> {
+    fn variable(&mut self, variable: &str, text: &str) {
         let known: Vec<&str> = self.loaded.origins.keys().map(String::as_str).collect();
-        let Some(name) = names::key_of_variable(variable) else {
-            return names::meant_by(&known, variable).map_or(Ok(()), |key| {
-                let problem = format!("unknown variable; did you mean {}?", names::variable(key));
-                Err(ConfigError::new(variable, problem))
-            });
+        // The value of any key may be in a file of its own, as secrets are that a container is given.
+        let (setting, is_path) = match variable.strip_suffix(names::FILE_SUFFIX) {
+            Some(setting) => (setting, true),
+            None => (variable, false),
         };
-        if self.loaded.origins.contains_key(&name) && names::variable(&name) == variable {
-            return self.text(&name, text, Origin::Env(variable.to_owned()));
+        let Some(name) = names::key_of_variable(setting) else {
+            if let Some(key) = names::meant_by(&known, variable) {
+                let problem = format!("unknown variable; did you mean {}?", names::variable(key));
+                self.refuse(variable, problem);
+            }
+            return;
+        };
+        if !known.contains(&name.as_str()) || names::variable(&name) != setting {
+            let hint = names::hint(&known, &name, names::variable);
+            return self.refuse(variable, format!("unknown variable; {hint}"));
         }
-        let hint = names::hint(&known, &name, names::variable);
-        let problem = format!("unknown variable; {hint}");
-        Err(ConfigError::new(variable, problem))
+        let origin = Origin::Env(variable.to_owned());
+        if !is_path {
+            return self.text(&name, text, origin);
+        }
+        match std::fs::read_to_string(text) {
+            Ok(content) => self.text(&name, content.trim_end_matches(['\r', '\n']), origin),
+            Err(error) => self.refuse(
+                variable,
+                format!("the file \"{text}\" cannot be read: {error}"),
+            ),
+        }
     }
 
     /// Sets a key from text, which its current value tells how to read. What cannot be read so
     /// stays text, and is then refused as a wrong value in the file is.
-    fn text(&mut self, name: &str, text: &str, origin: Origin) -> Result<(), ConfigError> {
-        let value = match self.slot(name) {
+    fn text(&mut self, name: &str, text: &str, origin: Origin) {
+        let value = match slot(&mut self.values, name) {
             Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
             Some(Value::Array(_)) => {
@@ -207,9 +254,18 @@ impl Merge {
             }
             _ => None,
         };
-        let place = origin.to_string();
-        self.set(name, value.unwrap_or_else(|| Value::from(text)), origin)
-            .map_err(|problem| ConfigError::new(place, problem))
+        let (place, is_flag) = (origin.to_string(), matches!(origin, Origin::Flag(_)));
+        if let Err(problem) = self.set(name, value.unwrap_or_else(|| Value::from(text)), origin) {
+            self.errors.push(ConfigError {
+                place,
+                problem,
+                is_flag,
+            });
+        }
+    }
+
+    fn refuse(&mut self, place: impl fmt::Display, problem: impl Into<String>) {
+        self.errors.push(ConfigError::new(place, problem));
     }
 
     /// Sets a known key, or says why it cannot have this value.
@@ -218,18 +274,15 @@ impl Merge {
         if value.is_datetime() {
             return Err(format!("{name:?} cannot be a date; put text in quotes"));
         }
-        if let Some(slot) = self.slot(name) {
+        let mut values = self.values.clone();
+        if let Some(slot) = slot(&mut values, name) {
             *slot = value;
         }
-        let merged: Result<Config, toml::de::Error> = self.values.clone().try_into();
+        let merged: Result<Config, toml::de::Error> = values.clone().try_into();
         self.loaded.config = merged.map_err(|error| format!("{name:?} {}", error.message()))?;
+        self.values = values;
         self.loaded.origins.insert(name.to_owned(), origin);
         Ok(())
-    }
-
-    fn slot(&mut self, name: &str) -> Option<&mut Value> {
-        let (section, key) = name.split_once('.')?;
-        self.values.get_mut(section)?.get_mut(key)
     }
 
     /// Says what is wrong with a name in the file that is no key.
@@ -244,4 +297,10 @@ impl Merge {
         let hint = names::hint(&known, name, |name| format!("{name:?}"));
         format!("unknown {kind} {name:?}; {hint}")
     }
+}
+
+/// Where the value of a key is.
+fn slot<'a>(values: &'a mut Table, name: &str) -> Option<&'a mut Value> {
+    let (section, key) = name.split_once('.')?;
+    values.get_mut(section)?.get_mut(key)
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, Flags, Loaded, Origin, Sources, load};
+pub use load::{ConfigError, ConfigErrors, Flags, Loaded, Origin, Sources, load};
 
 /// The port to listen on when nothing else is said.
 const DEFAULT_PORT: u16 = 5000;

@@ -7,6 +7,9 @@ const ENV_PREFIX: &str = "CHATD_";
 /// Stands between section and key in the name of an environment variable.
 const ENV_SEPARATOR: &str = "__";
 
+/// Ends the name of a variable that names a file with the value in it.
+pub(super) const FILE_SUFFIX: &str = "__FILE";
+
 /// `section.key`, as messages name it.
 pub(super) fn join(section: &str, key: &str) -> String {
     format!("{section}.{key}")

@@ -1,4 +1,4 @@
-//! `/api/auth`: accounts, tokens and sessions.
+//! `/api/auth`: accounts, tokens and sessions; `/api/setup`: the first admin.
 
 use super::body::Body;
 use super::error::Answer;
@@ -20,6 +20,15 @@ pub(super) async fn register(
 ) -> Answer<(StatusCode, Json<SignedIn>)> {
     let registration = chat.read_registration(input)?;
     let signed_in = chat.register(registration, device).await?;
+    Ok((StatusCode::CREATED, Json(signed_in)))
+}
+
+pub(super) async fn set_up(
+    State(chat): State<Arc<Chat>>,
+    Client(device): Client,
+    Body(input): Body,
+) -> Answer<(StatusCode, Json<SignedIn>)> {
+    let signed_in = chat.set_up(chat.read_setup(input)?, device).await?;
     Ok((StatusCode::CREATED, Json(signed_in)))
 }
 

@@ -87,6 +87,16 @@ pub(crate) fn get(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     )
 }
 
+/// Whether somebody is an admin of the server.
+pub(crate) fn has_admin(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let found = tx.one(
+        "SELECT 1 FROM users WHERE is_admin LIMIT 1",
+        values![],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 /// The account of a name or an e-mail address, given by their keys.
 pub(crate) fn find(
     tx: &mut Tx<'_>,

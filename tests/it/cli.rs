@@ -1,12 +1,14 @@
 //! The command line, the data folder and the control socket, through the real executable.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod config;
 mod control;
 mod descriptors;
 mod faults;
 mod folder;
 mod proxies;
 mod serve;
+mod setup;
 mod sign_ins;
 mod terminal;
 mod user;
@@ -20,7 +22,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -50,6 +52,8 @@ struct Running {
     address: SocketAddr,
     /// What it said on stdout when it was ready.
     ready: String,
+    /// What it says on stdout after that, line by line.
+    lines: Receiver<String>,
     log: PathBuf,
 }
 
@@ -152,6 +156,7 @@ impl Place {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             ready: String::new(),
+            lines: channel().1,
             log,
         }
     }
@@ -187,16 +192,24 @@ impl Running {
         let stdout = BufReader::new(self.child.stdout.take().unwrap());
         let (tell, told) = channel();
         std::thread::spawn(move || {
-            let lines = stdout.lines().map_while(Result::ok).take(2);
-            let _ = tell.send(lines.collect::<Vec<_>>().join("\n"));
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
         });
-        self.ready = told.recv_timeout(START).unwrap();
+        self.lines = told;
+        self.ready = format!("{}\n{}", self.line(), self.line());
         let (_, address) = self
             .ready
             .split_once("http://")
             .unwrap_or_else(|| panic!("{}", self.log()));
         let address = address.split_whitespace().next().unwrap();
         self.address = address.parse().unwrap();
+    }
+
+    /// The next line that it says on stdout.
+    fn line(&self) -> String {
+        let line = self.lines.recv_timeout(START);
+        line.unwrap_or_else(|_| panic!("{}", self.log()))
     }
 
     fn signal(&self, signal: Signal) {

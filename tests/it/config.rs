@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chatd::config::{
-    Config, ConfigError, Flags, Loaded, LogFormat, LogLevel, Origin, Registration, Sources, load,
+    Config, ConfigError, ConfigErrors, Flags, Loaded, LogFormat, LogLevel, Origin, Registration,
+    Sources, load,
 };
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -19,19 +20,36 @@ fn sources(file: Option<PathBuf>, env: &[(&str, &str)]) -> Sources {
     }
 }
 
-/// Loads a file of this content; a refusal names it `config.toml`, without its folder.
-fn load_file(content: impl AsRef<[u8]>) -> Result<Loaded, ConfigError> {
+/// Loads a file of this content; mistakes name it `config.toml`, without its folder.
+fn mistakes(content: impl AsRef<[u8]>) -> Result<Loaded, Vec<ConfigError>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     std::fs::write(&path, content).unwrap();
-    load(&sources(Some(path), &[])).map_err(|mut error| {
-        error.place = error.place.rsplit('/').next().unwrap().to_owned();
-        error
+    load(&sources(Some(path), &[])).map_err(|ConfigErrors(mut errors)| {
+        for error in &mut errors {
+            error.place = error.place.rsplit('/').next().unwrap().to_owned();
+        }
+        errors
     })
 }
 
+/// The only mistake.
+fn only(mut errors: Vec<ConfigError>) -> ConfigError {
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors.remove(0)
+}
+
+/// The same for a file with one mistake at most.
+fn load_file(content: impl AsRef<[u8]>) -> Result<Loaded, ConfigError> {
+    mistakes(content).map_err(only)
+}
+
+fn load_all(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load(sources).map_err(|errors| only(errors.0))
+}
+
 fn load_env(env: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-    load(&sources(None, env))
+    load_all(&sources(None, env))
 }
 
 fn defaults_as_toml() -> toml::Table {
@@ -181,7 +199,7 @@ fn a_named_file_that_is_missing_or_a_folder_is_refused_as_that() {
     let expected = "the file \"/nowhere/chatd.toml\" does not exist; name one that does, or none";
     let refusal = load_env(&[("CHATD_CONFIG", path)]).unwrap_err();
     assert_eq!(refusal.to_string(), format!("CHATD_CONFIG: {expected}"));
-    let refusal = load(&sources(Some(path.into()), &[])).unwrap_err();
+    let refusal = load_all(&sources(Some(path.into()), &[])).unwrap_err();
     assert_eq!(refusal.to_string(), format!("--config: {expected}"));
     let refusal = load_env(&[("CHATD_CONFIG", "/")]).unwrap_err().to_string();
     assert!(refusal.starts_with("/: cannot be read: "), "{refusal}");
@@ -205,9 +223,48 @@ server = 5 => 1:1: "server" is a section; write [server] on a line of its own
 }
 
 #[test]
-fn of_several_faults_the_first_in_the_file_is_told() {
+fn every_mistake_is_told_from_the_top_of_the_file_to_the_flags() {
     let content = "[server]\nmax_connections = 0\nlisten = 5\n[data]\ndri = \"\"";
-    assert_eq!(load_file(content).unwrap_err().place, "config.toml:2:19");
+    let told = mistakes(content).unwrap_err();
+    let places: Vec<_> = told.iter().map(|error| error.place.as_str()).collect();
+    let expected = ["config.toml:2:19", "config.toml:3:10", "config.toml:5:1"];
+    assert_eq!(places, expected);
+
+    let env = [("CHATD_LOG__LEVEL", "loud"), ("CHATD_LISTEN", "x")];
+    let mut sources = sources(Some("/nowhere".into()), &env);
+    sources.flags.log_format = Some("xml".to_owned());
+    let told = load(&sources).unwrap_err();
+    let places: Vec<_> = told.0.iter().map(|error| error.place.as_str()).collect();
+    let expected = [
+        "--config",
+        "CHATD_LOG__LEVEL",
+        "CHATD_LISTEN",
+        "--log-format",
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(told.to_string().lines().count(), 4);
+}
+
+#[test]
+fn a_value_may_be_in_a_file_that_a_variable_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("url");
+    std::fs::write(&path, "https://chat.example.org\r\n").unwrap();
+    let name = "CHATD_SERVER__PUBLIC_URL__FILE";
+    let loaded = load_env(&[(name, path.to_str().unwrap())]).unwrap();
+    assert_eq!(loaded.config.server.public_url, "https://chat.example.org");
+    assert_eq!(loaded.origins["server.public_url"].to_string(), name);
+
+    std::fs::write(&path, "chat").unwrap();
+    let refusal = load_env(&[(name, path.to_str().unwrap())]).unwrap_err();
+    assert_eq!(refusal.place, name);
+    assert!(refusal.problem.ends_with("not \"chat\""), "{refusal}");
+    let refusal = load_env(&[(name, "/nowhere")]).unwrap_err().to_string();
+    let expected = format!("{name}: the file \"/nowhere\" cannot be read: ");
+    assert!(refusal.starts_with(&expected), "{refusal}");
+    let refusal = load_env(&[("CHATD_SERVER__LISEN__FILE", "x")]).unwrap_err();
+    let expected = "unknown variable; did you mean CHATD_SERVER__LISTEN?";
+    assert_eq!(refusal.problem, expected);
 }
 
 #[test]
@@ -324,7 +381,7 @@ CHATD_ACCOUNTS__MIN_PASSWORD= => "accounts.min_password" must be a whole number 
     let mut sources = Sources::default();
     sources.flags.log_format = Some("xml".to_owned());
     let expected = r#"--log-format: "log.format" must be "pretty", "compact" or "json", not "xml""#;
-    assert_eq!(load(&sources).unwrap_err().to_string(), expected);
+    assert_eq!(load_all(&sources).unwrap_err().to_string(), expected);
 }
 
 #[test]
@@ -343,14 +400,14 @@ fn an_address_that_lacks_something_is_refused_with_what_to_write() {
     ] {
         let mut sources = Sources::default();
         sources.flags.listen = Some(text.to_owned());
-        let refusal = load(&sources).unwrap_err();
+        let refusal = load_all(&sources).unwrap_err();
         let expected = format!("not {text:?}; write {advice}");
         assert!(refusal.problem.ends_with(&expected), "{refusal}");
     }
     for text in ["chat.example.org:5000", "", ":", "70000", ":70000", "foo"] {
         let mut sources = Sources::default();
         sources.flags.listen = Some(text.to_owned());
-        let refusal = load(&sources).unwrap_err();
+        let refusal = load_all(&sources).unwrap_err();
         let expected = format!("not {text:?}");
         assert!(refusal.problem.ends_with(&expected), "{refusal}");
     }

@@ -42,6 +42,8 @@ export interface NewAccount {
   email: string;
   password: string;
   invite?: string;
+  /** Of a setup link: the account is the first admin's. */
+  token?: string;
 }
 
 export interface AccountChange {
@@ -68,7 +70,7 @@ export class Api {
     this.#token = token;
   }
 
-  register = (account: NewAccount) => this.#send<SignedIn>("POST", "/auth/register", account);
+  register = (account: NewAccount) => this.#send<SignedIn>("POST", account.token ? "/setup" : "/auth/register", account);
   login = (name: string, password: string) =>
     this.#send<SignedIn>("POST", "/auth/login", { [name.includes("@") ? "email" : "username"]: name, password });
   logout = () => this.#send<void>("POST", "/auth/logout");

@@ -1,4 +1,4 @@
-/** Decides what is shown: the way in, an invite, or the chat. */
+/** Decides what is shown: the way in, the server's first admin, an invite, or the chat. */
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Chat } from "../client/chat";
 import { words } from "../words";
@@ -8,7 +8,7 @@ import { listen } from "./keys";
 import { announce } from "./notify";
 import { Overlays } from "./overlays";
 import { RoomPage } from "./room";
-import { route } from "./route";
+import { go, route } from "./route";
 import { Sidebar } from "./sidebar";
 import { SignIn } from "./sign-in";
 import { chat, live } from "./state";
@@ -18,7 +18,8 @@ export function App() {
   const me = chat.value;
   const here = route.value;
   if (here.page === "invite") return <Invited key={here.token} token={here.token} />;
-  if (!me) return <main class="door"><section class="card"><SignIn /></section></main>;
+  const setup = here.page === "setup" ? here.token : undefined;
+  if (!me || setup) return <main class="door"><section class="card"><SignIn setup={setup} onRegistered={() => go("/")} /></section></main>;
   return <Shell key={me.userId} chat={me} />;
 }
 

@@ -2,12 +2,13 @@
 import { batch, signal } from "@preact/signals";
 import { overlay } from "./state";
 
-export type Route = { page: "home" } | { page: "room"; roomId: string } | { page: "invite"; token: string };
+export type Route = { page: "home" } | { page: "room"; roomId: string } | { page: "invite" | "setup"; token: string };
 
 function read(): Route {
   const [, first, second] = location.pathname.split("/");
   if (first === "r" && second) return { page: "room", roomId: second };
   if (first === "invite" && second) return { page: "invite", token: second };
+  if (first === "setup") return { page: "setup", token: location.hash.slice(1) };
   return { page: "home" };
 }
 

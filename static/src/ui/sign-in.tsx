@@ -6,14 +6,21 @@ import { Field, Problem } from "./controls";
 import { passwordHint, passwordProblem, problemAt, useForm } from "./form";
 import { session } from "./state";
 
-/** With an invite, a new account is a member of its room, and `onRegistered` is called. */
-export function SignIn({ invite, onRegistered }: { invite?: string; onRegistered?: () => void }) {
-  const [isNew, setNew] = useState(Boolean(invite));
+interface How {
+  /** A new account is a member of its room. */
+  invite?: string;
+  /** Of a setup link: the account is the server's first admin. */
+  setup?: string;
+  onRegistered?: () => void;
+}
+
+export function SignIn({ invite, setup, onRegistered }: How) {
+  const [isNew, setNew] = useState(Boolean(invite || setup));
   const { outcome, setOutcome, bind } = useForm(async (text) => {
     // Spaces at the ends of a password belong to it.
     const [username, email, password] = [text("username").trim(), text("email").trim(), text("password")];
     if (!isNew) return session.signIn(username, password);
-    await session.register({ username, email, password, ...(invite && { invite }) });
+    await session.register({ username, email, password, ...(invite && { invite }), ...(setup && { token: setup }) });
     onRegistered?.();
   });
   const { busy, error } = outcome;
@@ -30,7 +37,7 @@ export function SignIn({ invite, onRegistered }: { invite?: string; onRegistered
   const Heading = invite ? "h2" : "h1";
   return (
     <form class="sign-in" {...bind} key={String(isNew)}>
-      <Heading>{isNew ? words.welcomeNew : words.welcome}</Heading>
+      <Heading>{setup ? words.welcomeAdmin : isNew ? words.welcomeNew : words.welcome}</Heading>
       <Field
         label={isNew ? words.username : words.nameOrEmail}
         name="username"
@@ -50,9 +57,9 @@ export function SignIn({ invite, onRegistered }: { invite?: string; onRegistered
         problem={isNew ? passwordProblem(error, "password") : undefined}
         required
       />
-      <Problem text={error ? (isNew ? refusal(error) : explain(error)) : null} />
+      <Problem text={error ? (setup && isForbidden(error) ? words.setupOver : isNew ? refusal(error) : explain(error)) : null} />
       <button type="submit" class="primary" aria-disabled={busy}>{isNew ? words.register : words.signIn}</button>
-      <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>
+      {!setup && <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>}
     </form>
   );
 }
@@ -60,7 +67,11 @@ export function SignIn({ invite, onRegistered }: { invite?: string; onRegistered
 /** Why there is no account: what a server's owner allows deserves more than the general words. */
 function refusal(error: unknown): string {
   if (!(error instanceof ApiError)) return explain(error);
-  if (error.code === "forbidden") return words.registrationClosed;
+  if (isForbidden(error)) return words.registrationClosed;
   if (error.code === "not_found") return words.inviteBad;
   return error.details.fields?.invite ? words.registrationByInvite : explain(error);
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "forbidden";
 }

@@ -22,6 +22,8 @@ export const words: Words = {
   registrationByInvite: "Für ein Konto brauchst du hier eine Einladung. Lass dir aus einem Raum einen Einladungslink geben und öffne ihn.",
   welcome: "Auf diesem Server anmelden",
   welcomeNew: "Konto anlegen",
+  welcomeAdmin: "Verwaltungskonto dieses Servers anlegen",
+  setupOver: "Dieser Link ist verbraucht oder abgelaufen. Ein Neustart des Servers gibt einen neuen.",
   errors: {
     invalid_credentials: "Name oder Passwort stimmt nicht.",
     already_exists: "Das ist schon vergeben.",

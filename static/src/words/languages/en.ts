@@ -22,6 +22,8 @@ export const words = {
   registrationByInvite: "An account here takes an invite. Ask somebody in a room for their invite link, and open it.",
   welcome: "Sign in to your server",
   welcomeNew: "Create your account",
+  welcomeAdmin: "Create the admin of this server",
+  setupOver: "This setup link is used or out of date. Restart the server for another.",
   // Errors, by their codes
   errors: {
     invalid_credentials: "The name or the password is wrong.",

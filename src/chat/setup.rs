@@ -1,0 +1,106 @@
+//! The first admin. Nobody becomes one by being first: while a server has no admin it prints a link at
+//! its start, and whoever has that makes one.
+
+use super::sessions::{Device, SignedIn};
+use super::{Chat, Error, Input, Registration, tokens};
+use crate::model::ServerRole;
+use crate::store::users;
+use sha2::{Digest, Sha256};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A setup link is good for so long.
+pub const SETUP_TIME: Duration = Duration::from_mins(30);
+/// Random bytes of a link's token.
+const TOKEN_BYTES: usize = 18;
+
+/// The account of the first admin, as somebody asks for it.
+#[derive(Debug, Clone)]
+pub struct SetupRequest {
+    token: String,
+    account: Registration,
+}
+
+/// The setup link that is good, if one is.
+#[derive(Default)]
+pub(super) struct Setup(Mutex<Option<Offer>>);
+
+struct Offer {
+    token: String,
+    until: Instant,
+}
+
+impl Setup {
+    fn offer(&self, token: String) {
+        let until = Instant::now() + SETUP_TIME;
+        *self.lock() = Some(Offer { token, until });
+    }
+
+    fn is_good(&self, token: &str) -> bool {
+        // How long it takes to compare digests says nothing of what they were made of.
+        let digest = |token: &str| Sha256::digest(token);
+        self.lock().as_ref().is_some_and(|offer| {
+            Instant::now() < offer.until && digest(&offer.token) == digest(token)
+        })
+    }
+
+    fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Offer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Chat {
+    /// The link with which the first admin is made within [`SETUP_TIME`], once; nothing where there is
+    /// an admin. The link that was given before is good no more.
+    pub async fn setup_link(&self) -> Result<Option<String>, Error> {
+        let has_admin = self
+            .store
+            .query(|tx| Ok::<_, Error>(users::has_admin(tx)?))
+            .await?;
+        if has_admin {
+            return Ok(None);
+        }
+        let token = tokens::random_text::<TOKEN_BYTES>()?;
+        // What follows a # is sent to no server on the way, and stands in no log.
+        let link = format!("{}/setup#{token}", self.config.server.public_url);
+        self.setup.offer(token);
+        Ok(Some(link))
+    }
+
+    /// Reads `{token, username, email, password}`.
+    pub fn read_setup(&self, mut input: Input) -> Result<SetupRequest, Error> {
+        let token = input.text("token", |text| Ok(text.to_owned()));
+        let account = self.read_registration(input)?;
+        let token = token.ok_or_else(|| Error::field("token", "is missing"))?;
+        Ok(SetupRequest { token, account })
+    }
+
+    /// Makes the first admin, and signs them in.
+    pub async fn set_up(&self, request: SetupRequest, device: Device) -> Result<SignedIn, Error> {
+        self.limits.sign_in_from(device.address)?;
+        let refusal = || {
+            Error::forbidden(
+                "This setup link was used, replaced or is older than 30 minutes; whoever runs the server gets \
+                 another by restarting it, or makes an admin with \"chatd user add NAME --admin\".",
+            )
+        };
+        if !self.setup.is_good(&request.token) {
+            return Err(refusal());
+        }
+        let account = self.new_account(request.account).await?;
+        let signed_in = self.begin(account, &device, move |tx, _, user| {
+            // Somebody else may have been quicker, also by the command line.
+            if users::has_admin(tx)? {
+                return Err(refusal());
+            }
+            Ok(users::set_role(tx, user, ServerRole::Admin)?)
+        });
+        let signed_in = signed_in.await?;
+        self.setup.close();
+        Ok(signed_in)
+    }
+}
