@@ -470,13 +470,13 @@ fn odd_input_is_answered_and_never_panics() {
                \"server.listen\" = []|[server.listen.x]|data.dir = \"\"\"|limits.events_burst = -1e999";
     let many = ["[", "a = [", "a.", "[[", "\"", "x", "[server]\nx"].map(|odd| odd.repeat(100_000));
     let odd = few.split('|').chain(many.iter().map(String::as_str));
-    for refusal in odd.filter_map(|content| load_file(content).err()) {
+    for refusal in odd.filter_map(|content| mistakes(content).err()).flatten() {
         assert!(refusal.place.starts_with("config.toml:"), "{refusal}");
     }
     // A file that is cut off anywhere, in the midst of a character too.
     let whole = defaults_as_toml().to_string().replace("chatd", "dätä");
     for end in 0..whole.len() {
-        let _ = load_file(&whole.as_bytes()[..end]);
+        let _ = mistakes(&whole.as_bytes()[..end]);
     }
     for key in load(&Sources::default()).unwrap().origins.keys() {
         let name = format!("CHATD_{}", key.to_uppercase().replace('.', "__"));
