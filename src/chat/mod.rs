@@ -5,6 +5,7 @@
 
 mod accounts;
 mod clock;
+mod counts;
 mod error;
 mod input;
 mod invites;
@@ -24,6 +25,7 @@ mod tokens;
 
 pub use accounts::{AccountChange, NewAccount, PasswordChange, Registration};
 pub use clock::Clock;
+pub use counts::{Counts, Refused};
 pub use error::{Code, Error, OVERLOAD_WAIT};
 pub use input::Input;
 pub use invites::{InviteRequest, InvitedTo};
@@ -59,6 +61,7 @@ pub type Command<T> = store::Command<T, Error>;
 /// The domain, cheap to share.
 pub struct Chat {
     store: Store,
+    counts: Counts,
     config: Arc<Config>,
     clock: Clock,
     limits: Limits,
@@ -89,6 +92,7 @@ impl Chat {
             presence: Presence::default(),
             readiness: Readiness::default(),
             store,
+            counts: Counts::default(),
             config,
             clock,
         })
