@@ -6,6 +6,7 @@ mod control;
 mod descriptors;
 mod faults;
 mod folder;
+mod inside;
 mod proxies;
 mod serve;
 mod setup;
