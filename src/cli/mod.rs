@@ -5,6 +5,7 @@
 
 mod config;
 mod confirm;
+mod doctor;
 mod door;
 mod exit;
 mod healthcheck;
@@ -47,6 +48,7 @@ Examples:
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
   chatd config default > chatd.toml                    begin a configuration file
+  chatd doctor                                         look for what commonly breaks
 
 \"chatd help serve\" and the like say more.";
 
@@ -90,6 +92,8 @@ enum Command {
     Stats(stats::Stats),
     /// Show and check the configuration
     Config(config::Config),
+    /// Look for what commonly breaks, and say what to do about it
+    Doctor(doctor::Doctor),
     /// Ask whether a server is ready
     Healthcheck(healthcheck::Healthcheck),
     /// Print what a shell needs to complete commands and their flags
@@ -114,6 +118,7 @@ impl Cli {
             Command::Session(session) => session.run(self.places),
             Command::Stats(stats) => stats.run(self.places),
             Command::Config(config) => config.run(self.places),
+            Command::Doctor(doctor) => doctor.run(self.places),
             Command::Healthcheck(healthcheck) => healthcheck.run(self.places),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(),

@@ -4,13 +4,16 @@
 mod config;
 mod control;
 mod descriptors;
+mod doctor;
 mod faults;
 mod folder;
 mod inside;
+mod pages;
 mod proxies;
 mod serve;
 mod setup;
 mod sign_ins;
+mod snapshots;
 mod terminal;
 mod user;
 
