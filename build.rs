@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
 
 /// What of `static/` the build reads, and cargo watches.
@@ -35,6 +36,7 @@ const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-env=CHATD_BUILT={}", built());
     if env::var_os("CARGO_FEATURE_UI").is_none() {
         return Ok(());
     }
@@ -57,6 +59,19 @@ fn main() -> io::Result<()> {
     }
     println!("cargo:warning=The binary will have no web UI; 'touch build.rs' to try again.");
     plain_page(&source, &ui)
+}
+
+/// When this is built, in seconds since 1970; whoever wants the same binary twice says when
+/// (reproducible-builds.org/specs/source-date-epoch).
+fn built() -> u64 {
+    println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let said = env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    said.unwrap_or(since.as_secs())
 }
 
 /// Bundles a copy of `source`, which is made at `copy`, into `ui`.

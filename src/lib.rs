@@ -10,7 +10,7 @@
 //! model, config ← store ← chat ← realtime, http ← server ← cli ← main
 //! ```
 //!
-//! - [`model`]: ids, validated names, records, events. Plain data.
+//! - [`model`]: ids, validated names, records, events, counters. Plain data.
 //! - [`config`]: what may be configured, with defaults; file < environment < flag.
 //! - [`store`]: everything durable: the writer with its group commit, the readers, the queries.
 //! - [`chat`]: the domain. Every rule, limit and notification is here.

@@ -343,7 +343,7 @@ fn shown(account: &users::NewUser) -> User {
 }
 
 /// The account of a name or an e-mail address.
-fn named(tx: &mut Tx<'_>, name: &str) -> Result<User, Error> {
+pub(super) fn named(tx: &mut Tx<'_>, name: &str) -> Result<User, Error> {
     users::find(tx, &Username::key_of(name), &EmailAddress::key_of(name))?
         .ok_or_else(|| Error::not_found("account of this name"))
 }

@@ -42,6 +42,32 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidInput,
+        Self::Unauthorized,
+        Self::InvalidCredentials,
+        Self::Forbidden,
+        Self::NotAMember,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::ClientIdConflict,
+        Self::Banned,
+        Self::RateLimited,
+        Self::InviteExpired,
+        Self::StorageFull,
+        Self::Overloaded,
+        Self::Internal,
+    ];
+
+    /// Its name, as answers have it.
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::String(name)) => name,
+            _ => "internal".to_owned(),
+        }
+    }
+
     /// The HTTP status that goes with the code.
     pub fn status(self) -> u16 {
         match self {

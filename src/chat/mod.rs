@@ -5,6 +5,7 @@
 
 mod accounts;
 mod clock;
+mod counts;
 mod error;
 mod input;
 mod invites;
@@ -12,6 +13,7 @@ mod limits;
 mod live;
 mod members;
 mod messages;
+mod operator;
 mod page;
 mod passwords;
 mod presence;
@@ -24,12 +26,14 @@ mod tokens;
 
 pub use accounts::{AccountChange, NewAccount, PasswordChange, Registration};
 pub use clock::Clock;
+pub use counts::{Counts, Refused};
 pub use error::{Code, Error, OVERLOAD_WAIT};
 pub use input::Input;
 pub use invites::{InviteRequest, InvitedTo};
 pub use limits::EventRate;
 pub use live::{Opening, RoomUser, RoomUsers};
 pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
+pub use operator::Totals;
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
@@ -59,6 +63,7 @@ pub type Command<T> = store::Command<T, Error>;
 /// The domain, cheap to share.
 pub struct Chat {
     store: Store,
+    counts: Counts,
     config: Arc<Config>,
     clock: Clock,
     limits: Limits,
@@ -89,6 +94,7 @@ impl Chat {
             presence: Presence::default(),
             readiness: Readiness::default(),
             store,
+            counts: Counts::default(),
             config,
             clock,
         })

@@ -20,6 +20,17 @@ Examples:
 
 A flag wins over the environment, and that over the configuration file.";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  chatd config check --config chatd.toml && systemctl restart chatd
+  CHATD_SERVER__LISTEN=0.0.0.0:5000 chatd config check
+
+It ends with 78 if there is a mistake, and names the place of each.";
+
+const DEFAULT_EXAMPLES: &str = "\
+Examples:
+  chatd config default > chatd.toml";
+
 const SHOW_EXAMPLES: &str = "\
 Examples:
   chatd config show
@@ -39,6 +50,7 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Find every mistake in the configuration file, the environment and the flags
+    #[command(after_help = CHECK_EXAMPLES)]
     Check,
     /// Show what holds, and where each value comes from
     #[command(after_help = SHOW_EXAMPLES)]
@@ -48,6 +60,7 @@ enum ConfigCommand {
         json: bool,
     },
     /// Print a configuration file that has every key with its default and says what it is for
+    #[command(after_help = DEFAULT_EXAMPLES)]
     Default,
 }
 

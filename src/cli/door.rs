@@ -127,10 +127,22 @@ impl Door {
         }
     }
 
+    /// Whether what was asked went to a running server.
+    pub fn is_served(&self) -> bool {
+        self.offline.is_none()
+    }
+
     /// Gives the folder back, if it was taken.
     pub async fn close(self) {
         if let Some(offline) = self.offline {
             offline.close().await;
         }
     }
+}
+
+/// An answer that does not belong to the request.
+pub(super) fn unexpected() -> Failure {
+    Failure::failed(
+        "the running server answered something else; restart it, if it is another version",
+    )
 }

@@ -15,7 +15,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line is wrong; the parser itself ends with this one.
     Usage = 2,
-    /// There is no such account or data folder.
+    /// There is no such account, room, session or data folder.
     NotFound = 3,
     /// The name or e-mail address is taken.
     Exists = 4,
@@ -28,7 +28,10 @@ const TABLE: [(Exit, &str); 6] = [
     (Exit::Done, "done"),
     (Exit::Failed, "failed; stderr says why"),
     (Exit::Usage, "the command line is wrong"),
-    (Exit::NotFound, "there is no such account or data folder"),
+    (
+        Exit::NotFound,
+        "there is no such account, room, session or data folder",
+    ),
     (Exit::Exists, "the name or e-mail address is taken"),
     (
         Exit::Config,

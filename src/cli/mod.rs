@@ -4,22 +4,31 @@
 //! exit code.
 
 mod config;
+mod confirm;
+mod doctor;
 mod door;
 mod exit;
+mod healthcheck;
 mod log;
+mod pages;
 mod password;
 mod prompt;
+mod room;
 mod serve;
+mod session;
+mod stats;
 mod table;
 mod user;
+mod web;
 
 pub use exit::{Exit, Failure};
 
-use crate::config::{ConfigError, ConfigErrors, Flags, Loaded, Sources};
+use crate::config::{Config, ConfigError, ConfigErrors, Flags, Loaded, LogLevel, Sources};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::Signal;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +48,7 @@ Examples:
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
   chatd config default > chatd.toml                    begin a configuration file
+  chatd doctor                                         look for what commonly breaks
 
 \"chatd help serve\" and the like say more.";
 
@@ -74,8 +84,22 @@ enum Command {
     Serve(serve::Serve),
     /// Make and change accounts, whether or not the server runs
     User(user::User),
+    /// See and delete rooms, whether or not the server runs
+    Room(room::Room),
+    /// See and end sign-ins, whether or not the server runs
+    Session(session::Session),
+    /// Show how much there is: accounts, rooms, messages, connections, bytes
+    Stats(stats::Stats),
     /// Show and check the configuration
     Config(config::Config),
+    /// Look for what commonly breaks, and say what to do about it
+    Doctor(doctor::Doctor),
+    /// Ask whether a server is ready
+    Healthcheck(healthcheck::Healthcheck),
+    /// Print what a shell needs to complete commands and their flags
+    Completions(pages::Completions),
+    /// Print the manual page, or write one a command into a folder
+    Man(pages::Man),
 }
 
 impl Cli {
@@ -90,12 +114,32 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(self.places),
             Command::User(user) => user.run(self.places),
+            Command::Room(room) => room.run(self.places),
+            Command::Session(session) => session.run(self.places),
+            Command::Stats(stats) => stats.run(self.places),
             Command::Config(config) => config.run(self.places),
+            Command::Doctor(doctor) => doctor.run(self.places),
+            Command::Healthcheck(healthcheck) => healthcheck.run(self.places),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
         }
     }
 }
 
 impl Places {
+    /// The configuration, for a command whose answer is not to stand amid what a server tells about its
+    /// work; from then on the log says no more than warnings.
+    fn load_quietly(self) -> Result<Config, ConfigErrors> {
+        let config = self.load(None, None)?.config;
+        let level = match config.log.level {
+            LogLevel::Off => LogLevel::Off,
+            LogLevel::Error => LogLevel::Error,
+            _ => LogLevel::Warn,
+        };
+        log::start(level, config.log.format);
+        Ok(config)
+    }
+
     /// The configuration: the file, then the environment, then the flags.
     fn load(
         self,
@@ -164,6 +208,12 @@ fn outlive_full_files() {
     if let Err(error) = signal(full) {
         tracing::debug!(%error, "a file that becomes too long ends the process");
     }
+}
+
+/// Reads an id of the command line.
+fn id<T: FromStr>(text: &str) -> Result<T, String> {
+    let read = text.to_ascii_lowercase().parse();
+    read.map_err(|_| "an id looks like 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11".to_owned())
 }
 
 /// Words for people.

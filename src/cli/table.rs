@@ -1,4 +1,7 @@
-//! A table for people: aligned columns, a line a row.
+//! Lists: for people a table of aligned columns, a line a row; for programs JSON.
+
+use super::Failure;
+use serde::Serialize;
 
 /// Stands between two columns.
 const GAP: &str = "  ";
@@ -25,6 +28,17 @@ pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
         text.push('\n');
     }
     text
+}
+
+/// One array, with a line an item, for people with `grep` as for programs with a parser.
+pub(super) fn lines_of_json<T: Serialize>(items: &[T]) -> Result<String, Failure> {
+    let lines: Result<Vec<_>, _> = items.iter().map(serde_json::to_string).collect();
+    let lines = lines.map_err(Failure::failed)?;
+    Ok(if lines.is_empty() {
+        "[]\n".to_owned()
+    } else {
+        format!("[\n{}\n]\n", lines.join(",\n"))
+    })
 }
 
 /// A cell without what would move the cursor or turn the direction of writing around.

@@ -1,10 +1,10 @@
 //! `chatd user`: accounts, whether or not the server runs.
 
-use super::door::Door;
+use super::door::{Door, unexpected};
 use super::password::{Chosen, Source};
-use super::table::table;
-use super::{Failure, Places, block_on, log, print, say};
-use crate::config::{Config, LogLevel};
+use super::table::{lines_of_json, table};
+use super::{Failure, Places, block_on, print, say};
+use crate::config::Config;
 use crate::model::{EmailAddress, Invalid, Username};
 use crate::server::control::{Account, Answer, Request, Role};
 use clap::builder::PossibleValue;
@@ -150,15 +150,7 @@ fn why(invalid: &Invalid) -> String {
 
 impl User {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
-        let config = places.load(None, None)?.config;
-        // What a server tells about its work is noise around the answer of a command.
-        let level = match config.log.level {
-            LogLevel::Off => LogLevel::Off,
-            LogLevel::Error => LogLevel::Error,
-            _ => LogLevel::Warn,
-        };
-        log::start(level, config.log.format);
-        self.command.run(config)
+        self.command.run(places.load_quietly()?)
     }
 }
 
@@ -171,7 +163,7 @@ impl UserCommand {
             Self::List { json } => {
                 let accounts = block_on(all(door))?;
                 print(&if json {
-                    as_json(&accounts)?
+                    lines_of_json(&accounts)?
                 } else {
                     as_table(&accounts)
                 })
@@ -239,7 +231,7 @@ async fn change(mut door: Door, request: Request) -> Result<Account, Failure> {
     door.close().await;
     match answer? {
         Answer::User(account) => Ok(account),
-        Answer::Users { .. } => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -267,23 +259,6 @@ async fn pages(door: &mut Door) -> Result<Vec<Account>, Failure> {
         }
         cursor = next_cursor;
     }
-}
-
-fn unexpected() -> Failure {
-    Failure::failed(
-        "the running server answered something else; restart it, if it is another version",
-    )
-}
-
-/// One array, with a line an account, for people with `grep` as for programs with a parser.
-fn as_json(accounts: &[Account]) -> Result<String, Failure> {
-    let lines: Result<Vec<_>, _> = accounts.iter().map(serde_json::to_string).collect();
-    let lines = lines.map_err(Failure::failed)?;
-    Ok(if lines.is_empty() {
-        "[]\n".to_owned()
-    } else {
-        format!("[\n{}\n]\n", lines.join(",\n"))
-    })
 }
 
 fn as_table(accounts: &[Account]) -> String {

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serializer};
 use toml::Value;
 
-use super::{DEFAULT_PORT, LogFormat, LogLevel, Registration};
+use super::{DEFAULT_PORT, LogFormat, LogLevel, METRICS_PORT, Registration};
 
 /// The fewest characters that `accounts.min_password` may ask for.
 pub(super) const MIN_PASSWORD_CHARS: u16 = 8;
@@ -28,31 +28,58 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 const SHOWN_CHARS: usize = 60;
 
 pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
-    let expected = r#"an IP address and a port such as "127.0.0.1:5000""#;
-    let value = Value::deserialize(from)?;
+    address(&Value::deserialize(from)?, "", DEFAULT_PORT)
+}
+
+/// The same for an address that need not be there.
+pub(super) fn own_listen<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) if text.is_empty() => Ok(None),
+        value => address(&value, "empty or ", METRICS_PORT).map(Some),
+    }
+}
+
+/// Writes such an address as it is read.
+#[expect(clippy::ref_option, reason = "serde hands the field on as it is")]
+pub(super) fn write_listen<S: Serializer>(
+    listen: &Option<SocketAddr>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match listen {
+        Some(address) => to.collect_str(address),
+        None => to.serialize_str(""),
+    }
+}
+
+/// Reads an address; `port` is the one to advise where it is left out.
+fn address<E: Error>(value: &Value, or: &str, port: u16) -> Result<SocketAddr, E> {
+    let expected = format!("{or}an IP address and a port such as \"127.0.0.1:{port}\"");
     let address = value.as_str().and_then(|text| text.parse().ok());
     address.ok_or_else(|| {
-        let typed = match &value {
+        let typed = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let advice = complete(&typed).map_or_else(String::new, |right| format!("; write {right}"));
-        D::Error::custom(format!("must be {expected}, not {}{advice}", shown(&value)))
+        let advice = complete(&typed, port);
+        let advice = advice.map_or_else(String::new, |right| format!("; write {right}"));
+        E::custom(format!("must be {expected}, not {}{advice}", shown(value)))
     })
 }
 
 /// What somebody meant who left something out of an address, or named this machine.
-fn complete(typed: &str) -> Option<String> {
+fn complete(typed: &str, port_left_out: u16) -> Option<String> {
     let bare = typed.trim_start_matches('[').trim_end_matches([']', ':']);
     // The colon at the end of "::" is a part of the address.
     if let Ok(address) = typed.parse().or_else(|_| bare.parse::<IpAddr>()) {
-        return Some(format!("\"{}\"", SocketAddr::new(address, DEFAULT_PORT)));
+        return Some(format!("\"{}\"", SocketAddr::new(address, port_left_out)));
     }
     let (host, port) = match typed.rsplit_once(':') {
         Some((host, port)) => (host, port.parse::<u16>().ok()?),
         None => match typed.parse() {
             Ok(port) => ("", port),
-            Err(_) => (typed, DEFAULT_PORT),
+            Err(_) => (typed, port_left_out),
         },
     };
     match host {

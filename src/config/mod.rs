@@ -19,6 +19,8 @@ pub use load::{ConfigError, ConfigErrors, Flags, Loaded, Origin, Sources, load};
 
 /// The port to listen on when nothing else is said.
 const DEFAULT_PORT: u16 = 5000;
+/// The port that is advised for an address of the metrics' own.
+const METRICS_PORT: u16 = 9464;
 /// How long a token lives when nothing else is said: 30 days.
 const DEFAULT_TOKEN_TTL: Duration = Duration::from_hours(30 * 24);
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the server tells its operator.
     pub log: Log,
+    /// The numbers that it shows to monitors.
+    pub metrics: Metrics,
 }
 
 /// `[server]`: where the server listens, and whom it lets connect.
@@ -155,6 +159,22 @@ pub struct Log {
     /// How a line looks.
     #[serde(deserialize_with = "check::format")]
     pub format: LogFormat,
+}
+
+/// `[metrics]`: the numbers that the server shows to monitors, as Prometheus reads them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether `/metrics` shows them where everything else is.
+    #[serde(deserialize_with = "check::switch")]
+    pub enabled: bool,
+    /// An address of their own, which then is the only one that shows them, whether or not they are
+    /// enabled; empty for none.
+    #[serde(
+        deserialize_with = "check::own_listen",
+        serialize_with = "check::write_listen"
+    )]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Who may make an account.

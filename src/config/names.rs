@@ -34,13 +34,14 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
 pub(super) fn meant_by<'a>(known: &[&'a str], variable: &str) -> Option<&'a str> {
     let name = variable.strip_prefix(ENV_PREFIX)?.to_lowercase();
     let distance = |key: &str| {
-        if last(key) == name {
-            return 0;
-        }
-        edits(&name, &key.replacen('.', "_", 1))
+        let whole = edits(&name, &key.replacen('.', "_", 1));
+        // Of keys that are called so in several sections it is the one of the shortest name.
+        (if last(key) == name { 0 } else { whole }, whole)
     };
     let near = known.iter().map(|key| (distance(key), *key));
-    let nearest = near.min().filter(|(edits, key)| edits * 6 <= key.len());
+    let nearest = near
+        .min()
+        .filter(|((edits, _), key)| edits * 6 <= key.len());
     nearest.map(|(_, key)| key)
 }
 
@@ -48,12 +49,13 @@ pub(super) fn meant_by<'a>(known: &[&'a str], variable: &str) -> Option<&'a str>
 /// section, or the sections.
 pub(super) fn hint(known: &[&str], name: &str, show: impl Fn(&str) -> String) -> String {
     let near = known.iter().filter_map(|known| {
-        // The right key in the wrong section is near as well.
-        let edits = edits(name, known).min(edits(last(name), last(known)));
+        let whole = edits(name, known);
+        // The right key in the wrong section is near as well, but not as near as in the right one.
+        let edits = whole.min(edits(last(name), last(known)));
         // A name that is changed by more than a third is another word.
-        (edits * 3 <= last(known).len()).then_some((edits, known))
+        (edits * 3 <= last(known).len()).then_some((edits, whole, known))
     });
-    if let Some((_, nearest)) = near.min() {
+    if let Some((_, _, nearest)) = near.min() {
         return format!("did you mean {}?", show(nearest));
     }
     let keys = known.iter().filter(|known| known.contains('.'));

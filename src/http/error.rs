@@ -55,8 +55,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self { status, error } = self;
         let retry_after = error.retry_after();
-        let fault = error.cause.clone().map(Fault);
+        let (fault, code) = (error.cause.clone().map(Fault), error.code);
         let mut response = (status, Json(Told { error })).into_response();
+        // For whoever counts refusals.
+        response.extensions_mut().insert(code);
         if let Some(fault) = fault {
             response.extensions_mut().insert(fault);
         }

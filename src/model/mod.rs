@@ -1,5 +1,6 @@
-//! Plain data that everybody shares: ids, validated names, records, events. No I/O, no async.
+//! Plain data that everybody shares: ids, validated names, records, events, counters. No I/O, no async.
 
+mod count;
 mod events;
 mod ids;
 mod names;
@@ -7,6 +8,7 @@ mod records;
 mod time;
 mod visible;
 
+pub use count::{Counter, Gauge, Histogram};
 pub use events::{Event, Person, RoomJoined};
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
 pub use names::{
@@ -14,7 +16,8 @@ pub use names::{
     RoomName, SYSTEM_MESSAGE, Username,
 };
 pub use records::{
-    Ban, Invite, Member, Message, Profile, Role, Room, RoomSummary, ServerRole, Session, User,
+    Ban, Invite, KnownRoom, KnownSession, Member, Message, Profile, Role, Room, RoomSummary,
+    ServerRole, Session, User,
 };
 pub use time::Time;
 

@@ -194,6 +194,38 @@ pub struct Session {
     pub current: bool,
 }
 
+/// A sign-in, as the server's operator sees it.
+#[derive(Debug, Clone)]
+pub struct KnownSession {
+    /// The session; `current` says nothing.
+    pub session: Session,
+    /// Whose it is.
+    pub user: UserId,
+    /// Their name.
+    pub username: String,
+}
+
+/// A room, as the server's operator sees it.
+#[derive(Debug, Clone)]
+pub struct KnownRoom {
+    /// The room's id.
+    pub id: RoomId,
+    /// Its name, not unique.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether only members know of it.
+    pub is_private: bool,
+    /// The name of whoever owns it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// How many members it has.
+    pub member_count: i64,
+    /// The newest message's number, and so how many there were.
+    pub last_seq: i64,
+}
+
 /// Somebody who may not come back into a room.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

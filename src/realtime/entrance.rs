@@ -216,13 +216,19 @@ impl Entrance {
             let error = Error::overloaded_for(RETRY, "The server is stopping. Try again soon.");
             return Err(Box::new(refusal(&error, StatusCode::SERVICE_UNAVAILABLE)));
         }
+        let counts = self.shell.chat.counts();
         let ticket = self.gate.enter(address).map_err(|why| {
-            let message = match why {
-                Refused::TooMany => "Too many connections from your address.",
-                Refused::TooManyUnauthenticated => {
-                    "Too many connections from your address that are not signed in."
-                }
+            let (message, counter) = match why {
+                Refused::TooMany => (
+                    "Too many connections from your address.",
+                    &counts.sessions_refused,
+                ),
+                Refused::TooManyUnauthenticated => (
+                    "Too many connections from your address that are not signed in.",
+                    &counts.unauthenticated_refused,
+                ),
             };
+            counter.one();
             let wait = serde_json::json!({ "retryAfterMs": RETRY.as_millis() });
             Box::new(refusal(
                 &Error::new(Code::RateLimited, message).with(wait),
@@ -313,6 +319,7 @@ fn refusal(error: &Error, status: StatusCode) -> Answer {
     let body = serde_json::json!({ "error": error }).to_string();
     let mut answer = Response::new(whole(Bytes::from(body)));
     *answer.status_mut() = status;
+    answer.extensions_mut().insert(error.code);
     let headers = answer.headers_mut();
     headers.insert(
         CONTENT_TYPE,

@@ -75,8 +75,14 @@ impl Realtime {
         if visit.events.charge().is_err() {
             return self.give_up(socket, &visit).await;
         }
-        let token = auth.ok_or(Unauthorized)?.token;
-        match self.authenticate(&token).await {
+        let authenticated = match auth {
+            Some(auth) => self.authenticate(&auth.token).await,
+            None => Err(Error::unauthorized()),
+        };
+        if let Err(error) = &authenticated {
+            self.chat.counts().events_refused.one(error.code);
+        }
+        match authenticated {
             Ok(who) if !self.is_stopping() => {
                 visit.signed_in();
                 self.prepare(socket, who, visit);
@@ -144,8 +150,10 @@ impl Realtime {
         let recipient = Arc::new(recipient);
         self.signal(Signal::Opened(recipient.clone()));
         let attach = self.chat.attach(connection.who, connection.id);
+        let chat = self.chat.clone();
         attach.then(move |attached| {
             if let Err(error) = attached {
+                chat.counts().events_refused.one(error.code);
                 if let Some(cause) = &error.cause {
                     tracing::error!(%cause, "a client could not be let in by the server's fault");
                 }

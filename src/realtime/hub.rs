@@ -2,6 +2,7 @@
 //! membership and subscription have one order.
 
 use super::connection::Recipient;
+use crate::chat::Counts;
 use crate::model::{ConnectionId, Person, RoomId, SessionId, UserId};
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
@@ -39,9 +40,20 @@ pub(super) struct Hub {
     sessions: HashMap<SessionId, Vec<ConnectionId>>,
     pub users: HashMap<UserId, Online>,
     rooms: HashMap<RoomId, LiveRoom>,
+    /// Rooms that a connection has open, and how often any has one open.
+    open_rooms: usize,
+    subscriptions: usize,
 }
 
 impl Hub {
+    /// Shows how many are there to whoever looks inside.
+    pub fn show(&self, counts: &Counts) {
+        counts.sockets.set(self.attached.len());
+        counts.people.set(self.users.len());
+        counts.rooms.set(self.open_rooms);
+        counts.subscriptions.set(self.subscriptions);
+    }
+
     /// A connection is signed in, unless it is gone already: then nobody says so any more. A client
     /// that goes away in the very moment of its CONNECT may be taken for connected by the library
     /// after its end was signalled.
@@ -131,11 +143,12 @@ impl Hub {
     pub fn subscribe(&mut self, room: RoomId, recipient: &Arc<Recipient>) -> bool {
         let first = !self.has_open(recipient.connection.user(), room);
         recipient.connection.rooms().insert(room);
-        self.rooms
-            .entry(room)
-            .or_default()
-            .subscribers
-            .insert(recipient.connection.id, recipient.clone());
+        let subscribers = &mut self.rooms.entry(room).or_default().subscribers;
+        self.open_rooms += usize::from(subscribers.is_empty());
+        let id = recipient.connection.id;
+        if subscribers.insert(id, recipient.clone()).is_none() {
+            self.subscriptions += 1;
+        }
         first
     }
 
@@ -204,7 +217,10 @@ impl Hub {
 
     fn forget_subscriber(&mut self, room: RoomId, id: ConnectionId) {
         if let Some(live) = self.rooms.get_mut(&room) {
-            live.subscribers.swap_remove(&id);
+            if live.subscribers.swap_remove(&id).is_some() {
+                self.subscriptions -= 1;
+                self.open_rooms -= usize::from(live.subscribers.is_empty());
+            }
             self.forget_if_empty(room);
         }
     }

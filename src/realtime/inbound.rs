@@ -165,6 +165,9 @@ impl Answer {
         {
             return;
         }
+        if let Err(error) = &result {
+            self.shell.chat.counts().events_refused.one(error.code);
+        }
         if let Err(error) = &result
             && (error.code == Code::RateLimited || self.over_rate)
         {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tokio::sync::Notify;
 
 pub use super::refusal::Refusal;
-use crate::model::ClientAddress;
+use crate::model::{ClientAddress, Counter};
 use crate::realtime::transport::Transport;
 
 /// The open connections of one listener. A clone is the same book.
@@ -26,6 +26,18 @@ struct Shared {
     uncounted: Vec<IpNet>,
     book: Mutex<Book>,
     idle: Notify,
+    counts: Counts,
+}
+
+/// What a book counts.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Connections that were let in.
+    pub accepted: Counter,
+    /// Those that were not since there were too many in all.
+    pub full: Counter,
+    /// Those that were not since their address had too many.
+    pub of_address: Counter,
 }
 
 #[derive(Debug)]
@@ -58,6 +70,7 @@ impl Connections {
             uncounted,
             book: Mutex::new(book),
             idle: Notify::new(),
+            counts: Counts::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -67,6 +80,11 @@ impl Connections {
     /// How many connections are open, upgraded ones among them.
     pub fn open(&self) -> usize {
         self.shared.lock().live.len()
+    }
+
+    /// What was counted since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
     }
 
     /// Waits until the listener has stopped accepting and every connection has ended.
@@ -108,15 +126,18 @@ impl Connections {
         let network = ClientAddress(address).network();
         let mut book = self.shared.lock();
         if book.live.len() >= self.shared.max {
+            self.shared.counts.full.one();
             return Err(Refusal::Full);
         }
         if counted {
             let open = book.by_network.get(&network).copied().unwrap_or(0);
             if open >= self.shared.max_per_address {
+                self.shared.counts.of_address.one();
                 return Err(Refusal::TooManyFromAddress);
             }
             book.by_network.insert(network, open + 1);
         }
+        self.shared.counts.accepted.one();
         let key = book.next;
         book.next += 1;
         book.live.insert(key, Arc::downgrade(transport));

@@ -8,12 +8,14 @@
 mod client;
 mod listener;
 mod place;
+mod shown;
 
 pub use client::{AskError, ask, is_served};
 pub use listener::Control;
+pub use shown::{Live, Room, Session, Stats};
 
 use crate::chat::{Chat, Code, Error, NewAccount, Page};
-use crate::model::{EmailAddress, ServerRole, User, Username};
+use crate::model::{EmailAddress, RoomId, ServerRole, SessionId, User, Username};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -64,6 +66,35 @@ pub enum Request {
         /// Whether it is disabled from now on.
         disabled: bool,
     },
+    /// A page of all rooms.
+    ListRooms {
+        /// Where the page begins; nothing for the first.
+        cursor: Option<String>,
+    },
+    /// One room.
+    ShowRoom {
+        /// Which.
+        id: RoomId,
+    },
+    /// Delete a room for everybody.
+    DeleteRoom {
+        /// Which.
+        id: RoomId,
+    },
+    /// A page of all sessions that are good.
+    ListSessions {
+        /// The name or e-mail address of whose; nothing for everybody's.
+        user: Option<String>,
+        /// Where the page begins; nothing for the first.
+        cursor: Option<String>,
+    },
+    /// End a session.
+    EndSession {
+        /// Which.
+        id: SessionId,
+    },
+    /// Say how much there is.
+    Stats,
 }
 
 /// A password on its way; it is never shown, not even by a debugger's format.
@@ -161,6 +192,26 @@ pub enum Answer {
         /// Where the next page begins, if there is one.
         next_cursor: Option<String>,
     },
+    /// The room, as it is now or was until now.
+    Room(Room),
+    /// A page of rooms.
+    Rooms {
+        /// The rooms, without their descriptions.
+        rooms: Vec<Room>,
+        /// Where the next page begins, if there is one.
+        next_cursor: Option<String>,
+    },
+    /// The session that ended.
+    Session(Session),
+    /// A page of sessions.
+    Sessions {
+        /// The sessions.
+        sessions: Vec<Session>,
+        /// Where the next page begins, if there is one.
+        next_cursor: Option<String>,
+    },
+    /// How much there is.
+    Stats(Stats),
 }
 
 /// Why nothing came of a request.
@@ -174,13 +225,8 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        // The names of the codes are the ones that the API's errors have.
-        let code = match serde_json::to_value(code) {
-            Ok(serde_json::Value::String(name)) => name,
-            _ => "internal".to_owned(),
-        };
         Self {
-            code,
+            code: code.name(),
             message: message.into(),
         }
     }
@@ -243,8 +289,47 @@ async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
             tracing::info!(id = %user.id, disabled, "account set from the command line");
             user
         }
+        Request::ListRooms { cursor } => return rooms(chat, cursor).await,
+        Request::ShowRoom { id } => return Ok(Answer::Room(chat.any_room(id).await?.into())),
+        Request::DeleteRoom { id } => {
+            let room = chat.delete_any_room(id).await?;
+            tracing::info!(%id, "room deleted from the command line");
+            return Ok(Answer::Room(room.into()));
+        }
+        Request::ListSessions { user, cursor } => return sessions(chat, user, cursor).await,
+        Request::EndSession { id } => {
+            let session = chat.end_any_session(id).await?;
+            tracing::info!(%id, "session ended from the command line");
+            return Ok(Answer::Session(session.into()));
+        }
+        Request::Stats => return Ok(Answer::Stats(chat.totals().await?.into())),
     };
     Ok(Answer::User(user.into()))
+}
+
+async fn rooms(chat: &Chat, cursor: Option<String>) -> Result<Answer, Error> {
+    let page = chat.all_rooms(Page::new(None, cursor.as_deref())?).await?;
+    let rooms = page.items.into_iter().map(Room::from);
+    Ok(Answer::Rooms {
+        rooms: rooms.map(Room::without_description).collect(),
+        next_cursor: page.next_cursor,
+    })
+}
+
+async fn sessions(
+    chat: &Chat,
+    user: Option<String>,
+    cursor: Option<String>,
+) -> Result<Answer, Error> {
+    let page = Page::new(None, cursor.as_deref())?;
+    let page = match user {
+        Some(name) => chat.sessions_of(name, page).await?,
+        None => chat.all_sessions(page).await?,
+    };
+    Ok(Answer::Sessions {
+        sessions: page.items.into_iter().map(Session::from).collect(),
+        next_cursor: page.next_cursor,
+    })
 }
 
 /// Says what is wrong in the words of who asked: the domain knows no names any more by then.
@@ -254,7 +339,10 @@ fn explain(request: &Request, error: &Error) -> Refusal {
             Code::NotFound,
             Request::SetPassword { name, .. }
             | Request::SetRole { name, .. }
-            | Request::SetDisabled { name, .. },
+            | Request::SetDisabled { name, .. }
+            | Request::ListSessions {
+                user: Some(name), ..
+            },
         ) => format!("there is no account {name:?}; \"chatd user list\" shows all that there are"),
         (
             Code::AlreadyExists,
@@ -270,6 +358,12 @@ fn explain(request: &Request, error: &Error) -> Refusal {
                     "the username {username:?}, or one that looks like it, is taken; choose another"
                 )
             }
+        }
+        (Code::NotFound, Request::ShowRoom { id } | Request::DeleteRoom { id }) => {
+            format!("there is no room {id}; \"chatd room list\" shows all that there are")
+        }
+        (Code::NotFound, Request::EndSession { id }) => {
+            format!("there is no session {id}; \"chatd session list\" shows all that there are")
         }
         (Code::Internal, _) => {
             "this could not be done; the server's log says why, or the line above where no server runs"

@@ -156,6 +156,24 @@ impl DataFolder {
         })
     }
 
+    /// Whether a process owns the folder now. To find out it takes the lock for a moment, if nobody has
+    /// it; whoever wants the folder just then tries again.
+    ///
+    /// # Errors
+    /// What the system says when the lock cannot be looked at.
+    pub fn is_owned(path: &Path) -> io::Result<bool> {
+        let lock = match File::open(path.join(LOCK)) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match flock(&lock, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The folder itself, absolute.
     pub fn path(&self) -> &Path {
         &self.path

@@ -21,26 +21,48 @@ pub fn raise() {
     }
 }
 
-/// Tells when the open files that this process may have are too few for so many connections. It is a
-/// warning only when not even half of the connections could be open, since the default allows for more
-/// than most servers ever have.
-pub fn tell_if_few(connections: u32) {
+/// Too few open files.
+#[derive(Debug)]
+pub struct Shortage {
+    /// What is too few for what.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+    /// Whether not even half of the connections could be open.
+    pub is_serious: bool,
+}
+
+/// Whether the open files that this process may have are too few for so many connections.
+pub fn shortage(connections: u32) -> Option<Shortage> {
     let needed = u64::from(connections) + RESERVED_FILES;
     // None is no limit.
-    let Some(limit) = getrlimit(Resource::Nofile).current else {
+    let limit = getrlimit(Resource::Nofile).current?;
+    (limit < needed).then(|| Shortage {
+        what: format!(
+            "only {limit} files may be open, too few for server.max_connections = {connections}"
+        ),
+        fix: format!(
+            "allow {needed} by \"ulimit -n {needed}\" or, in systemd's unit, LimitNOFILE={needed}; \
+             or set server.max_connections lower"
+        ),
+        is_serious: limit < u64::from(connections) / 2,
+    })
+}
+
+/// Tells when they are too few. It is a warning only when that is serious, since the default allows for
+/// more than most servers ever have.
+pub fn tell_if_few(connections: u32) {
+    let Some(Shortage {
+        what,
+        fix,
+        is_serious,
+    }) = shortage(connections)
+    else {
         return;
     };
-    if limit >= needed {
-        return;
-    }
-    let text = format!(
-        "only {limit} files may be open, too few for server.max_connections = {connections}: \
-         allow {needed} by \"ulimit -n {needed}\" or, in systemd's unit, LimitNOFILE={needed}; \
-         or set server.max_connections lower"
-    );
-    if limit < u64::from(connections) / 2 {
-        tracing::warn!("{text}");
+    if is_serious {
+        tracing::warn!("{what}: {fix}");
     } else {
-        tracing::info!("{text}");
+        tracing::info!("{what}: {fix}");
     }
 }

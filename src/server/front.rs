@@ -4,7 +4,7 @@ use super::address::{client_address, is_unnamed_proxy};
 use super::headers::harden;
 use super::listener::PeerAddress;
 use super::origin::Origins;
-use crate::chat::Error;
+use crate::chat::{Chat, Code, Error};
 use crate::config::Config;
 use crate::http::Fault;
 use crate::model::ClientAddress;
@@ -35,7 +35,12 @@ const CLIENT: [&str; 3] = [
 ];
 
 /// The whole server as a service.
-pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Front {
+pub(super) fn service(
+    config: &Config,
+    entrance: Entrance,
+    router: Router,
+    chat: Arc<Chat>,
+) -> Front {
     let origins = Origins::new(config);
     let cors = origins.cors();
     let shells = Shells(Arc::new(Inner {
@@ -45,6 +50,7 @@ pub(super) fn service(config: &Config, entrance: Entrance, router: Router) -> Fr
     }));
     Front {
         trusted_proxies: config.server.trusted_proxies.clone().into(),
+        chat,
         is_https: config.server.public_url.starts_with("https://"),
         shells: cors.layer(shells),
     }
@@ -56,6 +62,8 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>
 #[derive(Clone)]
 pub(super) struct Front {
     trusted_proxies: Arc<[IpNet]>,
+    /// Counts what is refused.
+    chat: Arc<Chat>,
     /// Whether people reach the server by HTTPS, which a proxy speaks for it.
     is_https: bool,
     shells: Cors<Shells>,
@@ -116,6 +124,9 @@ impl Front {
         if let Some(Fault(cause)) = answer.extensions().get() {
             tracing::error!(request = %id, %cause, "a request failed by the server's fault");
         }
+        if let Some(code) = answer.extensions().get::<Code>() {
+            self.chat.counts().requests_refused.one(*code);
+        }
         harden(answer.headers_mut(), self.is_https);
         if let Ok(id) = HeaderValue::from_str(&id) {
             answer.headers_mut().insert(REQUEST_ID, id);
@@ -155,8 +166,9 @@ fn wrong_origin() -> Response<Body> {
         "Pages of this origin may not connect here; the server's operator can allow it by \
          server.allowed_origins.",
     );
+    let code = axum::Extension(error.code);
     let body = Json(json!({ "error": error }));
-    (StatusCode::FORBIDDEN, body).into_response()
+    (StatusCode::FORBIDDEN, code, body).into_response()
 }
 
 fn is_for_engine(path: &str) -> bool {

@@ -11,6 +11,7 @@ mod head_timer;
 mod headers;
 pub mod limits;
 pub mod listener;
+mod metrics;
 mod origin;
 mod refusal;
 pub mod vital;
@@ -23,6 +24,7 @@ use crate::store::{Error as StoreError, OpenError, Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
+use metrics::Metrics;
 use socketioxide::SocketIo;
 use std::io;
 use std::net::SocketAddr;
@@ -51,6 +53,16 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}; {}", listen_hint(.error))]
     Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The address of the metrics' own cannot be listened on.
+    #[error(
+        "cannot listen on {address} for metrics: {error}; choose another in metrics.listen, or none"
+    )]
+    ListenForMetrics {
         /// Which address.
         address: SocketAddr,
         /// What the system says.
@@ -100,6 +112,7 @@ fn database_hint(error: &OpenError) -> &'static str {
 /// A running server.
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     chat: Arc<Chat>,
     store: Store,
     realtime: Arc<Realtime>,
@@ -128,6 +141,7 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
         let address = listener.local_addr().map_err(in_use)?;
+        let monitored = listen_for_metrics(&config).await?;
         if config.server.public_url.is_empty() && address.ip().is_unspecified() {
             tracing::warn!(
                 "set server.public_url to the address that people use: links of invites would begin \
@@ -139,12 +153,32 @@ impl Server {
         let (realtime, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
         let entrance = Entrance::new(realtime.clone(), gate);
-        let service = front::service(&config, entrance.clone(), crate::http::router(chat.clone()));
+        let metrics = Metrics::new(chat.clone(), store.clone());
+        let is_shown = config.metrics.enabled && monitored.is_none();
+        let shown = if is_shown {
+            metrics.route()
+        } else {
+            metrics::nothing_here()
+        };
+        let router = crate::http::router(chat.clone()).merge(shown);
+        let service = front::service(&config, entrance.clone(), router, chat.clone());
         let control = Control::open(&folder, chat.clone())?;
         let (stop, stopping) = watch::channel(false);
         let limits = (&config.server).into();
-        let (connections, accepting) = listener::serve(listener, limits, service, stopping);
+        let (connections, accepting) = listener::serve(listener, limits, service, stopping.clone());
+        metrics.watch_connections(&connections);
         let mut vital = Vital::default();
+        let metrics_address = monitored.as_ref().map(|(_, address)| *address);
+        if let Some((listener, address)) = monitored {
+            let limits = metrics::limits(&config.server);
+            let (_, accepting) =
+                listener::serve(listener, limits, metrics.route(), stopping.clone());
+            vital.spawn("the listener for metrics", accepting);
+            tracing::info!(%address, "showing metrics");
+        }
+        if is_shown || metrics_address.is_some() {
+            vital.spawn("the look at timers", metrics.watch_delays(stopping.clone()));
+        }
         vital.spawn(FANOUT, run_fanout(chat.clone(), outbox, signals));
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
@@ -156,6 +190,7 @@ impl Server {
         );
         Ok(Self {
             address,
+            metrics_address,
             chat,
             store,
             realtime,
@@ -173,6 +208,11 @@ impl Server {
     /// The address that is really listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that shows metrics and nothing else, if there is one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The domain.
@@ -257,6 +297,19 @@ impl Offline {
         self.store.close().await;
         let _ = self.outbox.await;
     }
+}
+
+/// Listens on the address of the metrics' own, if they have one.
+async fn listen_for_metrics(
+    config: &Config,
+) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(address) = config.metrics.listen else {
+        return Ok(None);
+    };
+    let failed = |error| StartError::ListenForMetrics { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok(Some((listener, bound)))
 }
 
 async fn open(

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod command;
+mod counts;
 mod error;
 pub(crate) mod invites;
 pub(crate) mod members;
@@ -17,18 +18,20 @@ pub(crate) mod users;
 mod writer;
 
 pub use command::{Command, Events, Told};
+pub use counts::{Counts, Size};
 pub use error::{Error, Unique};
 
 use checkpoint::RESTART_WAIT;
 use command::Job;
 use sql::{Tx, sqlite};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::WeakSender;
 use writer::Writer;
 
 /// So many commands may wait for the writer.
@@ -57,6 +60,10 @@ mod migrations {
 pub struct Store(Arc<Shared>);
 
 struct Shared {
+    database: PathBuf,
+    counts: Arc<Counts>,
+    /// Where the writer puts what was committed, to look how much of it waits there.
+    outbox: WeakSender<Vec<Told>>,
     /// Nothing once the store is closed.
     queue: RwLock<Option<SyncSender<Box<dyn Job>>>>,
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
@@ -96,16 +103,16 @@ impl Store {
     /// Opens the database at `path`, which is made if it is not there, and brings it up to date.
     /// `fatal` is called when the store cannot go on, and should end the process.
     pub fn open(path: &Path, fatal: Fatal) -> Result<(Self, Outbox), OpenError> {
-        if rusqlite::version_number() < sqlite::OLDEST_VERSION {
-            return Err(OpenError::OldSqlite(rusqlite::version()));
-        }
+        sqlite_version()?;
         let mut connection = sqlite::open_writer(path)?;
         migrate(&mut connection)?;
         sync_folder(path)?;
         let hurry = Arc::new(AtomicBool::new(false));
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
-        let writer = Writer::new(path, connection, jobs, sender, fatal, hurry.clone());
+        let (counts, weak) = (Arc::new(Counts::default()), sender.downgrade());
+        let told = (sender, counts.clone());
+        let writer = Writer::new(path, connection, jobs, told, fatal, hurry.clone());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -120,6 +127,9 @@ impl Store {
             .build(sqlite::readers(path))
             .map_err(|error| Error::Database(error.to_string()))?;
         let store = Self(Arc::new(Shared {
+            database: path.to_owned(),
+            counts,
+            outbox: weak,
             queue: RwLock::new(Some(queue)),
             readers,
             turns: Arc::new(Semaphore::new(READERS as usize)),
@@ -193,11 +203,27 @@ impl Store {
         let Some(queue) = queue.as_ref() else {
             return Err((job, Error::Closed));
         };
-        queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(job) => (job, Error::Overloaded),
-            TrySendError::Disconnected(job) => (job, Error::Closed),
+        // Before the writer can have taken it.
+        self.0.counts.waiting.add(1);
+        queue.try_send(job).map_err(|refused| {
+            self.0.counts.waiting.subtract(1);
+            match refused {
+                TrySendError::Full(job) => (job, Error::Overloaded),
+                TrySendError::Disconnected(job) => (job, Error::Closed),
+            }
         })
     }
+}
+
+/// The version of the `SQLite` in this binary.
+///
+/// # Errors
+/// [`OpenError::OldSqlite`] if it is one that loses writes.
+pub fn sqlite_version() -> Result<&'static str, OpenError> {
+    if rusqlite::version_number() < sqlite::OLDEST_VERSION {
+        return Err(OpenError::OldSqlite(rusqlite::version()));
+    }
+    Ok(rusqlite::version())
 }
 
 /// Puts the names of the database's files on disk. `SQLite` does that for those that it makes, but

@@ -3,7 +3,7 @@
 use super::Error;
 use super::messages;
 use super::sql::{FromValue, Row, ToValue, Tx, values};
-use crate::model::{Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
+use crate::model::{KnownRoom, Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
 
 /// A room to be made.
 #[derive(Debug, Clone)]
@@ -123,6 +123,54 @@ pub(crate) fn public(
         values![asker, name_like, at, at, id, limit],
         read,
     )
+}
+
+fn read_known(row: &Row<'_>) -> Result<KnownRoom, Error> {
+    Ok(KnownRoom {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        is_private: row.get(3)?,
+        created_by: row.get(4)?,
+        created_at: row.get(5)?,
+        member_count: row.get(6)?,
+        last_seq: row.get(7)?,
+    })
+}
+
+/// All rooms by id, from after `after` on.
+pub(crate) fn all(tx: &mut Tx<'_>, after: RoomId, limit: i64) -> Result<Vec<KnownRoom>, Error> {
+    tx.all(
+        "SELECT r.id, r.name, r.description, r.is_private, u.username, r.created_at, r.member_count, r.last_seq
+         FROM rooms r JOIN users u ON u.id = r.created_by
+         WHERE r.id > ? AND r.deleted_at IS NULL ORDER BY r.id LIMIT ?",
+        values![after, limit],
+        read_known,
+    )
+}
+
+/// Any room, for whoever runs the server.
+pub(crate) fn known(tx: &mut Tx<'_>, id: RoomId) -> Result<Option<KnownRoom>, Error> {
+    tx.one(
+        "SELECT r.id, r.name, r.description, r.is_private, u.username, r.created_at, r.member_count, r.last_seq
+         FROM rooms r JOIN users u ON u.id = r.created_by
+         WHERE r.id = ? AND r.deleted_at IS NULL",
+        values![id],
+        read_known,
+    )
+}
+
+/// How many rooms there are, how many of them are private, and how many messages were written in them.
+/// It reads all rooms' rows.
+pub(crate) fn totals(tx: &mut Tx<'_>) -> Result<(i64, i64, i64), Error> {
+    let nothing = RoomId(uuid::Uuid::nil());
+    let totals = tx.one(
+        "SELECT count(*), coalesce(sum(is_private), 0), coalesce(sum(last_seq), 0)
+         FROM rooms WHERE id > ? AND deleted_at IS NULL",
+        values![nothing],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    Ok(totals.unwrap_or_default())
 }
 
 pub(crate) fn update(tx: &mut Tx<'_>, room: &Room) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! Sign-ins.
 
 use super::Error;
-use super::sql::{Tx, values};
+use super::sql::{Row, Tx, values};
 use super::users::role;
-use crate::model::{ServerRole, Session, SessionId, Time, UserId};
+use crate::model::{KnownSession, ServerRole, Session, SessionId, Time, UserId};
 
 /// A sign-in to be kept.
 #[derive(Debug, Clone)]
@@ -86,6 +86,58 @@ pub(crate) fn list(
             })
         },
     )
+}
+
+fn read_known(row: &Row<'_>) -> Result<KnownSession, Error> {
+    Ok(KnownSession {
+        session: Session {
+            id: row.get(0)?,
+            created_at: row.get(1)?,
+            last_seen_at: row.get(2)?,
+            user_agent: row.get(3)?,
+            address: row.get(4)?,
+            current: false,
+        },
+        user: row.get(5)?,
+        username: row.get(6)?,
+    })
+}
+
+/// Everybody's live sessions by id, from after `after` on. The plus keeps the database from looking by
+/// the time and sorting what it finds.
+pub(crate) fn all(
+    tx: &mut Tx<'_>,
+    now: Time,
+    after: SessionId,
+    limit: i64,
+) -> Result<Vec<KnownSession>, Error> {
+    tx.all(
+        "SELECT s.id, s.created_at, s.last_seen_at, s.user_agent, s.address, u.id, u.username
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id > ? AND +s.expires_at > ? ORDER BY s.id LIMIT ?",
+        values![after, now, limit],
+        read_known,
+    )
+}
+
+/// Anybody's session, for whoever runs the server.
+pub(crate) fn known(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<KnownSession>, Error> {
+    tx.one(
+        "SELECT s.id, s.created_at, s.last_seen_at, s.user_agent, s.address, u.id, u.username
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?",
+        values![id],
+        read_known,
+    )
+}
+
+/// How many sessions are live.
+pub(crate) fn count(tx: &mut Tx<'_>, now: Time) -> Result<i64, Error> {
+    let count = tx.one(
+        "SELECT count(*) FROM sessions WHERE expires_at > ?",
+        values![now],
+        |row| row.get(0),
+    )?;
+    Ok(count.unwrap_or_default())
 }
 
 /// Where somebody's live sessions began, the newest first.

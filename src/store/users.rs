@@ -121,6 +121,16 @@ pub(crate) fn list(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<User>
     )
 }
 
+/// How many accounts there are. It reads an index of all of them.
+pub(crate) fn count(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let count = tx.one(
+        "SELECT count(*) FROM users WHERE username_key > ?",
+        values![""],
+        |row| row.get(0),
+    )?;
+    Ok(count.unwrap_or_default())
+}
+
 pub(crate) fn credentials_by_username(
     tx: &mut Tx<'_>,
     key: &str,

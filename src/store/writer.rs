@@ -3,7 +3,7 @@
 use super::checkpoint::{self, Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
-use super::{Error, Fatal, room_left};
+use super::{Counts, Error, Fatal, room_left};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(super) struct Writer {
     connection: rusqlite::Connection,
     queue: Receiver<Box<dyn Job>>,
     outbox: OutboxSender,
+    counts: Arc<Counts>,
     fatal: Fatal,
     /// Set while readers are to end.
     hurry: Arc<AtomicBool>,
@@ -44,7 +45,7 @@ impl Writer {
         database: &Path,
         connection: rusqlite::Connection,
         queue: Receiver<Box<dyn Job>>,
-        outbox: OutboxSender,
+        (outbox, counts): (OutboxSender, Arc<Counts>),
         fatal: Fatal,
         hurry: Arc<AtomicBool>,
     ) -> Self {
@@ -53,6 +54,7 @@ impl Writer {
             connection,
             queue,
             outbox,
+            counts,
             fatal,
             hurry,
             warned_at: None,
@@ -78,7 +80,10 @@ impl Writer {
             let mut batch = vec![first];
             batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
             since_checkpoint += batch.len();
+            self.counts.waiting.subtract(batch.len());
+            let began = Instant::now();
             self.commit(&mut batch);
+            self.counts.committed(batch.len(), began.elapsed());
             let told = batch.into_iter().map(Job::told).collect();
             if let Err(untold) = self.outbox.blocking_send(told) {
                 self.end_unheard(untold.0);

@@ -215,7 +215,7 @@ listen = "127.0.0.1:1" => 1:1: unknown key "listen"; did you mean "server.listen
 limits.max_connections = 5 => 1:8: unknown key "limits.max_connections"; did you mean "server.max_connections"?
 log.colour = 1 => 1:5: unknown key "log.colour"; known here: "log.format", "log.level"
 [limit] => 1:2: unknown section "limit"; did you mean "limits"?
-[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, rooms, server
+[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, metrics, rooms, server
 server = 5 => 1:1: "server" is a section; write [server] on a line of its own
 [[server]] => 1:3: "server" is a section; write [server] on a line of its own
 "#;
@@ -271,6 +271,8 @@ fn a_value_may_be_in_a_file_that_a_variable_names() {
 fn a_wrong_type_is_refused_where_the_value_stands() {
     let cases = r#"
 server.max_connections = "many" => 1:26: "server.max_connections" must be a whole number from 1 to 1000000, not "many"
+metrics.listen = 9464 => 1:18: "metrics.listen" must be empty or an IP address and a port such as "127.0.0.1:9464", not 9464; write "127.0.0.1:9464", or "0.0.0.0:9464" for every address of this machine
+metrics.listen = "localhost" => 1:18: "metrics.listen" must be empty or an IP address and a port such as "127.0.0.1:9464", not "localhost"; write "127.0.0.1:9464"
 server.listen = 5000 => 1:17: "server.listen" must be an IP address and a port such as "127.0.0.1:5000", not 5000; write "127.0.0.1:5000", or "0.0.0.0:5000" for every address of this machine
 server.trusted_proxies = "::1" => 1:26: "server.trusted_proxies" must be a list of networks or addresses such as ["10.0.0.0/8", "::1"], not "::1"
 server.trusted_proxies = [1] => 1:26: "server.trusted_proxies" must be a list of networks or addresses such as ["10.0.0.0/8", "::1"]; 1 is not one
@@ -426,7 +428,7 @@ CHATD_DATA_DIR=x => unknown variable; did you mean CHATD_DATA__DIR?
 CHATD_LOG_LEVL=x => unknown variable; did you mean CHATD_LOG__LEVEL?
 CHATD_LIMITS_EVENT_BURST=5 => unknown variable; did you mean CHATD_LIMITS__EVENTS_BURST?
 CHATD__LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
-CHATD___=x => unknown variable; the sections are accounts, data, limits, log, rooms, server
+CHATD___=x => unknown variable; the sections are accounts, data, limits, log, metrics, rooms, server
 ";
     assert_variables_refused(cases);
 }
@@ -470,13 +472,13 @@ fn odd_input_is_answered_and_never_panics() {
                \"server.listen\" = []|[server.listen.x]|data.dir = \"\"\"|limits.events_burst = -1e999";
     let many = ["[", "a = [", "a.", "[[", "\"", "x", "[server]\nx"].map(|odd| odd.repeat(100_000));
     let odd = few.split('|').chain(many.iter().map(String::as_str));
-    for refusal in odd.filter_map(|content| load_file(content).err()) {
+    for refusal in odd.filter_map(|content| mistakes(content).err()).flatten() {
         assert!(refusal.place.starts_with("config.toml:"), "{refusal}");
     }
     // A file that is cut off anywhere, in the midst of a character too.
     let whole = defaults_as_toml().to_string().replace("chatd", "dätä");
     for end in 0..whole.len() {
-        let _ = load_file(&whole.as_bytes()[..end]);
+        let _ = mistakes(&whole.as_bytes()[..end]);
     }
     for key in load(&Sources::default()).unwrap().origins.keys() {
         let name = format!("CHATD_{}", key.to_uppercase().replace('.', "__"));

@@ -16,6 +16,7 @@ mod guard;
 mod health;
 mod limits;
 mod listener;
+mod metrics;
 mod names;
 mod order;
 mod plans;

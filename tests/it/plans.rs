@@ -7,6 +7,8 @@ use std::path::Path;
 const COSTLY: [&str; 2] = ["SCAN", "TEMP B-TREE"];
 /// An index of the rows that are sought, and of no others, is read from end to end.
 const WHOLE_INDEX: &str = "rooms_deleted";
+/// This is asked once a start, and ends at the first row that it finds.
+const AT_START: &str = "WHERE is_admin LIMIT 1";
 /// How each query of messages begins.
 const MESSAGES: &str = "ON u.id = m.user_id ";
 
@@ -39,7 +41,10 @@ async fn every_query_goes_by_an_index_and_sorts_nothing() {
             continue;
         }
         for statement in statements(&std::fs::read_to_string(file.path()).unwrap()) {
-            if statement.contains("sqlite_schema") || statement.contains("refinery") {
+            if ["sqlite_schema", "refinery", AT_START]
+                .iter()
+                .any(|known| statement.contains(known))
+            {
                 continue;
             }
             let mut explain = database

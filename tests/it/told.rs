@@ -1,6 +1,7 @@
 //! Whom the server tells what: messages and their changes, comings and goings, rooms, receipts.
 
 use super::harness::{Lounge, Person, Socket, Transport, names, payloads};
+use chatd::server::control::{self, Answer, Request};
 use serde_json::{Value, json};
 
 /// What `user_joined` and `user_left` say but the time.
@@ -352,4 +353,26 @@ async fn who_asks_for_the_members_while_being_removed_sees_none_after_it() {
         );
         bob.close().await;
     }
+}
+
+#[tokio::test]
+async fn what_the_operator_ends_is_told_as_if_its_owner_had() {
+    let lounge = Lounge::start().await;
+    let mut bob = lounge.bob.connect_to(&lounge.room).await;
+    let folder = lounge.app.folder.path().to_owned();
+    let ask = async |request: Request| control::ask(&folder, &request).await.unwrap().unwrap();
+    let id = lounge.room.parse().unwrap();
+    ask(Request::DeleteRoom { id }).await;
+    let told = bob.next("room_deleted").await;
+    assert_eq!(told, json!({ "roomId": lounge.room }));
+    let user = Some("bob".to_owned());
+    let cursor = None;
+    let Answer::Sessions { sessions, .. } = ask(Request::ListSessions { user, cursor }).await
+    else {
+        panic!("not sessions");
+    };
+    let id = sessions[0].id.parse().unwrap();
+    ask(Request::EndSession { id }).await;
+    assert!(bob.ended().await);
+    assert!(bob.disconnected);
 }

@@ -70,6 +70,7 @@ pub async fn run(chat: Arc<Chat>, mut outbox: Outbox, mut signals: Signals) {
             },
             () = sleep_until(fanout.timers.peek()) => fanout.ring().await,
         }
+        fanout.hub.show(fanout.chat.counts());
     }
 }
 
@@ -92,6 +93,7 @@ impl Fanout {
                 while let Some(next) = batch.next_if(|next| next.only_message().is_some()) {
                     run.push(next);
                 }
+                self.chat.counts().messages.add(run.len());
                 self.tell_rooms(by_room(&run)).await;
                 run.into_iter().for_each(Told::finish);
             } else {

@@ -19,12 +19,15 @@ impl Fanout {
     pub(super) async fn tell_rooms(&self, rooms: IndexMap<RoomId, Vec<Box<RawValue>>>) {
         for (room, payloads) in rooms {
             for some in payloads.chunks(MESSAGES_A_WRITE) {
+                let mut delivered = 0;
                 for recipient in self.hub.subscribers(room) {
                     for payload in some {
                         recipient.send("receive_message", payload);
                     }
+                    delivered += some.len();
                     self.turn.took(some.len()).await;
                 }
+                self.chat.counts().delivered.add(delivered);
             }
         }
     }

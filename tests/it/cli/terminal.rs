@@ -1,6 +1,7 @@
-//! Passwords that are typed, on a terminal of a test's own, which `script` (util-linux) makes.
+//! Passwords and consents that are typed, on a terminal of a test's own, which `script` (util-linux) makes.
 
-use super::{START, place};
+use super::inside::furnish;
+use super::{Place, START, place};
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::sync::mpsc::channel;
@@ -11,6 +12,11 @@ use std::time::Instant;
 fn typed(args: &str, dialogue: &[(&str, &str)]) -> String {
     let place = place();
     place.add("ada", "correct horse");
+    typed_at(&place, args, dialogue)
+}
+
+/// The same in a place that is there already.
+fn typed_at(place: &Place, args: &str, dialogue: &[(&str, &str)]) -> String {
     // The shell goes on after Ctrl-C, and says what became of the terminal.
     let chatd = env!("CARGO_BIN_EXE_chatd");
     let shell = format!("trap : INT; {chatd} {args}; echo \"code $?\"; stty -a; echo the end");
@@ -82,4 +88,26 @@ fn a_password_that_is_typed_twice_is_taken() {
     let shown = typed("user passwd ada", &dialogue);
     assert!(shown.contains("code 0"), "{shown}");
     assert!(is_sane(&shown), "{shown}");
+}
+
+#[test]
+fn a_room_is_deleted_if_whoever_is_asked_says_yes() {
+    let place = place();
+    let (_, room, _) = furnish(&place);
+    let delete = format!("room delete {room}");
+    let question =
+        "Delete the room \"lounge\" of \"ada\" for everybody (members: 1, messages: 1)? [y/N] ";
+    for (answer, said) in [("n\n", "nothing was done"), ("\n", "nothing was done")] {
+        let shown = typed_at(&place, &delete, &[(question, answer)]);
+        assert!(
+            shown.contains(said) && shown.contains("code 1\r\n"),
+            "{shown}"
+        );
+    }
+    let shown = typed_at(&place, &delete, &[(question, "Y\n")]);
+    assert!(
+        shown.contains("The room \"lounge\" was deleted.\r\ncode 0\r\n"),
+        "{shown}"
+    );
+    place.run(&format!("room show {room}")).ended(3, &[]);
 }

@@ -1,0 +1,142 @@
+//! The machine, and the server on it: clock, SQLite, the port, open files.
+
+use super::super::web::{Reply, Site};
+use super::Report;
+use crate::config::Config;
+use crate::server::data_folder::DataFolder;
+use crate::server::{StartError, control, descriptors};
+use crate::store::sqlite_version;
+use http::header::DATE;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::time::{SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+/// When this binary was built, in seconds since 1970: no clock is right that shows an earlier time.
+const BUILT: &str = env!("CHATD_BUILT");
+/// Two clocks may differ by so many seconds: an answer takes its time, and says whole seconds.
+const DRIFT: i64 = 10;
+
+/// Looks at what does not depend on the configuration.
+pub(super) fn look(report: &mut Report) {
+    match sqlite_version() {
+        Ok(version) => report.ok(format!("SQLite is {version}")),
+        Err(error) => report.problem(
+            error.to_string(),
+            "install a released chatd, which has it inside",
+        ),
+    }
+    let (now, built) = (now(), BUILT.parse().unwrap_or(0));
+    if now < built {
+        report.problem(
+            format!("the clock shows {}, before this chatd was built", date(now)),
+            "set it, and keep it right: timedatectl set-ntp true",
+        );
+    } else {
+        report.ok(format!("the clock shows {} UTC", date(now)));
+    }
+}
+
+/// Looks at whether the server of a configuration runs, or could.
+pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
+    let runs = control::is_served(&config.data.dir).await;
+    let site = Site::of(config);
+    if runs {
+        report.ok("a server runs on the data folder");
+    } else if DataFolder::is_owned(&config.data.dir).unwrap_or(false) {
+        report.warn(
+            "another chatd owns the data folder but takes no requests",
+            "it may be starting or stopping, or a command at work; if it stays so, look at its log",
+        );
+    }
+    let answer = match &site {
+        Some(site) => Some(site.get("/readyz").await),
+        None => None,
+    };
+    if let (true, Some(Ok(reply))) = (runs, &answer) {
+        ready(reply, report);
+    }
+    port(config, runs, runs && matches!(answer, Some(Ok(_))), report);
+    files(config, report);
+}
+
+fn ready(reply: &Reply, report: &mut Report) {
+    if reply.status.is_success() {
+        report.ok("it is ready: its database answers");
+    } else {
+        report.problem(
+            format!("it is not ready: /readyz answers {}", reply.status),
+            "its log says why; look at the disk, and start it again",
+        );
+    }
+    same_time(reply, report);
+}
+
+/// Compares a server's clock with the one here.
+pub(super) fn same_time(reply: &Reply, report: &mut Report) {
+    let told = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+    // The format of HTTP (RFC 9110, section 5.6.7) is one of RFC 2822's but for the zone's name.
+    let told = told.map(|date| date.replace("GMT", "+0000"));
+    let told = told.and_then(|date| OffsetDateTime::parse(&date, &Rfc2822).ok());
+    let Some(told) = told else {
+        return;
+    };
+    let ahead = told.unix_timestamp() - now();
+    if ahead.abs() <= DRIFT {
+        report.ok("its clock and the one here agree");
+    } else {
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        report.warn(
+            format!("its clock is {} s {direction} the one here", ahead.abs()),
+            "find out which is wrong and set it, and keep both right: timedatectl set-ntp true",
+        );
+    }
+}
+
+/// Looks at whether the server can have its port, or has it.
+fn port(config: &Config, runs: bool, is_ours: bool, report: &mut Report) {
+    let address = config.server.listen;
+    match TcpListener::bind(address) {
+        Ok(_) if runs && address.port() != 0 => report.warn(
+            format!("the running server does not listen on {address}, as server.listen says"),
+            "run this with the configuration and the environment of the server",
+        ),
+        Ok(_) => report.ok(format!("{address} is free to listen on")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_ours => {
+            report.ok(format!("{address} is the running server's"));
+        }
+        Err(error) => {
+            // It says what to do after the last semicolon.
+            let told = StartError::Listen { address, error }.to_string();
+            let (what, fix) = told.split_once("; ").unwrap_or((&told, "choose another"));
+            report.problem(what, fix);
+        }
+    }
+}
+
+fn files(config: &Config, report: &mut Report) {
+    descriptors::raise();
+    let connections = config.server.max_connections;
+    match descriptors::shortage(connections) {
+        None => report.ok(format!(
+            "files enough may be open for {connections} connections"
+        )),
+        Some(shortage) => report.warn(shortage.what, shortage.fix),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A time as people read it, to the second.
+pub(super) fn date(seconds: i64) -> String {
+    crate::model::Time(seconds.saturating_mul(1000))
+        .to_string()
+        .replace(".000Z", "")
+        .replace('T', " ")
+}

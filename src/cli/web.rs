@@ -1,0 +1,247 @@
+//! A small HTTP client, for commands that look at a server as its clients do: HTTP/1.1 on a connection
+//! of its own for each request, trusting the certificates that the machine trusts.
+
+use crate::config::Config;
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderMap, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Looking a name up, connecting, agreeing on TLS and being answered may each take so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So much of an answer is read, in bytes.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Where a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    pub is_https: bool,
+    /// A name or an address, without the brackets of IPv6.
+    pub host: String,
+    pub port: u16,
+    /// What comes before the paths of the server, without a slash at its end; usually nothing.
+    base: String,
+}
+
+/// What a request was answered.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl FromStr for Site {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "it must be a URL such as \"https://chat.example.org\"".to_owned();
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let is_https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong()),
+        };
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(wrong)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let default_port = if is_https { 443 } else { 80 };
+        if uri.query().is_some()
+            || uri
+                .authority()
+                .is_some_and(|all| all.as_str().contains('@'))
+        {
+            return Err(wrong());
+        }
+        Ok(Self {
+            is_https,
+            host: host.to_ascii_lowercase(),
+            port: uri.port_u16().unwrap_or(default_port),
+            base: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}{}", self.origin(), self.base)
+    }
+}
+
+impl Site {
+    /// Where the server of this configuration is reached from its own machine; nothing if the system
+    /// chooses its port.
+    pub fn of(config: &Config) -> Option<Self> {
+        let listen = config.server.listen;
+        let ip = match listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        (listen.port() != 0).then(|| Self {
+            is_https: false,
+            host: ip.to_string(),
+            port: listen.port(),
+            base: String::new(),
+        })
+    }
+
+    /// In the form that browsers send (RFC 6454, section 6).
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
+    }
+
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        match (self.is_https, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// The addresses that the name stands for.
+    pub async fn look_up(&self) -> Result<Vec<SocketAddr>, String> {
+        let looked = timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await;
+        let found = looked.map_err(|_| too_slow("was not looked up"))?;
+        let found: Vec<_> = found.map_err(|error| error.to_string())?.collect();
+        if found.is_empty() {
+            return Err("it has no address".to_owned());
+        }
+        Ok(found)
+    }
+
+    /// A request by GET.
+    pub async fn get(&self, path: &str) -> Result<Reply, String> {
+        self.send(Request::get(path), "").await
+    }
+
+    /// Sends a request to the first of the addresses that takes it.
+    pub async fn send(
+        &self,
+        request: http::request::Builder,
+        body: &'static str,
+    ) -> Result<Reply, String> {
+        let mut request = request
+            .header(HOST, self.authority())
+            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .map_err(|error| error.to_string())?;
+        let uri = format!("{}{}", self.base, request.uri());
+        *request.uri_mut() = uri.parse().map_err(|_| format!("{uri:?} is no path"))?;
+        let mut failed = String::new();
+        for address in self.look_up().await? {
+            match connect(address).await {
+                Ok(stream) if self.is_https => {
+                    return exchange(self.secure(stream).await?, request).await;
+                }
+                Ok(stream) => return exchange(stream, request).await,
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Agrees on TLS with the server, whose certificate must be good for its name.
+    pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+        let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(Arc::new(trusting_the_machine()?));
+        let agreed = timeout(PATIENCE, connector.connect(name, stream)).await;
+        let agreed = agreed.map_err(|_| too_slow("did not agree on TLS"))?;
+        agreed.map_err(|error| error.to_string())
+    }
+}
+
+/// Connects to one address.
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
+    let connected = connected.map_err(|_| too_slow("did not take a connection"))?;
+    connected.map_err(|error| error.to_string())
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply, String> {
+    let exchanged = timeout(PATIENCE, async {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // It ends with the sender, or when the server closes.
+        let connection = tokio::spawn(connection);
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = match head.status {
+            StatusCode::SWITCHING_PROTOCOLS => Ok(Bytes::new()),
+            _ => Limited::new(body, ANSWER_BYTES)
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes),
+        };
+        connection.abort();
+        Ok::<_, hyper::Error>((head, body))
+    });
+    let (head, body) = exchanged
+        .await
+        .map_err(|_| too_slow("did not answer"))?
+        .map_err(|error| innermost(&error))?;
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body: body.map_err(|error| innermost(&*error))?,
+    })
+}
+
+/// A client that trusts what the machine trusts, which may be an authority of the house's own.
+fn trusting_the_machine() -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(
+            "this machine trusts no certificates at all; install its package ca-certificates"
+                .to_owned(),
+        );
+    }
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots);
+    Ok(config.with_no_client_auth())
+}
+
+fn too_slow(what: &str) -> String {
+    format!("it {what} within {} s", PATIENCE.as_secs())
+}
+
+/// What the last cause of an error says, which hyper's own words leave out.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    match innermost.downcast_ref::<io::Error>() {
+        Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "it closed the connection".to_owned()
+        }
+        _ => innermost.to_string(),
+    }
+}

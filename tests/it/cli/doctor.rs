@@ -1,0 +1,352 @@
+//! `chatd doctor`: what it finds, and what it says to do.
+
+use super::{Place, Ran, Running, place};
+use chatd::server::data_folder::DataFolder;
+use rcgen::{CertificateParams, KeyPair};
+use rustix::process::geteuid;
+use serde_json::Value;
+use std::fs::{Permissions, create_dir, set_permissions, write};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// What it finds with these arguments and variables.
+fn look(place: &Place, args: &str, env: &[(&str, &str)]) -> Ran {
+    let mut command = place.command(args.split(' '));
+    command.envs(env.iter().copied()).output().unwrap().into()
+}
+
+impl Ran {
+    /// Asserts that a finding of this state has these words, and its fix those.
+    #[track_caller]
+    fn found(&self, state: &str, what: &str, fix: &str) {
+        let mut lines = self.stdout.lines();
+        let start = format!("{state}: ");
+        let found = lines.find(|line| line.starts_with(&start) && line.contains(what));
+        assert!(found.is_some(), "no {state} {what:?}:\n{}", self.stdout);
+        if state != "ok" {
+            let next = lines.next().unwrap();
+            assert!(next.starts_with("  → ") && next.contains(fix), "{next}");
+        }
+    }
+}
+
+/// The variables by which a command looks for a server at its address.
+fn at(server: &Running) -> [(&'static str, String); 1] {
+    [("CHATD_SERVER__LISTEN", server.address.to_string())]
+}
+
+fn look_at(place: &Place, server: &Running, args: &str, env: &[(&str, &str)]) -> Ran {
+    let listen = at(server);
+    let mut all = vec![(listen[0].0, listen[0].1.as_str())];
+    all.extend(env);
+    look(place, args, &all)
+}
+
+#[test]
+fn where_all_is_well_it_ends_with_0_and_changes_nothing() {
+    let place = place();
+    let server = place.serve();
+    let files = || std::fs::read_dir(&place.data).unwrap().count();
+    let before = files();
+    let found = look_at(&place, &server, "doctor", &[]);
+    found.ended(0, &[]);
+    for what in [
+        "the configuration is sound",
+        "SQLite is 3.",
+        "the clock shows 20",
+        "is there and has a database",
+        "a server runs on the data folder",
+        "its database answers",
+        "is the running server's",
+    ] {
+        found.found("ok", what, "");
+    }
+    assert_eq!(files(), before);
+    server.stop();
+    let found = look(&place, "doctor --json", &[]);
+    found.ended(0, &[]);
+    let findings: Value = serde_json::from_str(&found.stdout).unwrap();
+    let findings = findings.as_array().unwrap();
+    assert!(findings.len() > 6);
+    for finding in findings {
+        let keys: Vec<_> = finding.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["fix", "state", "what"]);
+        assert_eq!(
+            finding["fix"].is_null(),
+            finding["state"] == "ok",
+            "{finding}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_of_the_configuration_is_a_problem() {
+    let place = place();
+    write(
+        place.root.path().join("chatd.toml"),
+        "[server]\nlisten = 5\nlisen = 1\n",
+    )
+    .unwrap();
+    let found = look(&place, "doctor --config chatd.toml", &[]);
+    found.ended(1, &["there is a problem"]);
+    found.found(
+        "problem",
+        "chatd.toml:2:10: \"server.listen\" must be",
+        "chatd config default",
+    );
+    found.found(
+        "problem",
+        "unknown key \"server.lisen\"",
+        "chatd config default",
+    );
+    found.found("ok", "SQLite is", "");
+}
+
+#[test]
+fn a_folder_that_is_missing_empty_open_to_others_or_none_is_told() {
+    let place = place();
+    let found = look(&place, "doctor", &[]);
+    found.ended(0, &[]);
+    found.found("warning", "is not there", "--data-dir");
+    assert!(!place.data.exists());
+    create_dir(&place.data).unwrap();
+    set_permissions(&place.data, Permissions::from_mode(0o755)).unwrap();
+    let found = look(&place, "doctor", &[]);
+    found.ended(0, &[]);
+    found.found("warning", "may be looked at by other users", "chmod 700");
+    found.found("warning", "has no database yet", "--data-dir");
+    write(place.root.path().join("file"), "").unwrap();
+    let found = look(&place, "doctor --data-dir file", &[]);
+    found.ended(1, &[]);
+    found.found("problem", "is no folder", "--data-dir");
+    if !geteuid().is_root() {
+        let found = look(&place, "doctor --data-dir /usr", &[]);
+        found.ended(1, &[]);
+        found.found("problem", "belongs to the user 0", "chown -R");
+    }
+}
+
+#[test]
+fn a_folder_that_somebody_else_has_for_themselves_is_told() {
+    let place = place();
+    let owner = DataFolder::open(&place.data).unwrap();
+    let found = look(&place, "doctor", &[]);
+    found.found("warning", "takes no requests", "starting or stopping");
+    drop(owner);
+    let found = look(&place, "doctor", &[]);
+    assert!(
+        !found.stdout.contains("takes no requests"),
+        "{}",
+        found.stdout
+    );
+}
+
+#[test]
+fn a_port_that_somebody_else_has_is_a_problem() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let found = look(&place, "doctor", &[("CHATD_SERVER__LISTEN", &address)]);
+    found.ended(1, &[]);
+    found.found(
+        "problem",
+        &format!("cannot listen on {address}"),
+        "stop what uses it",
+    );
+    // Nor is it the server's that runs on the folder and listens elsewhere.
+    let server = place.serve();
+    let found = look(&place, "doctor", &[("CHATD_SERVER__LISTEN", &address)]);
+    found.found(
+        "problem",
+        &format!("cannot listen on {address}"),
+        "stop what uses it",
+    );
+    drop(taken);
+    let found = look(&place, "doctor", &[("CHATD_SERVER__LISTEN", &address)]);
+    found.found("warning", "does not listen on", "the configuration");
+    server.stop();
+}
+
+#[test]
+fn from_outside_it_looks_at_all_that_clients_need() {
+    let place = place();
+    let server = place.serve();
+    let url = format!("http://{}", server.address);
+    let args = format!("doctor --url {url}");
+    let found = look_at(&place, &server, &args, &[]);
+    found.ended(0, &[]);
+    for what in [
+        "is reached at",
+        "does not leave this machine",
+        "a chatd answers",
+        "its clock and the one here agree",
+        "WebSockets come through",
+        "pages of this address may connect",
+        "long polling comes through",
+        "server.public_url is not set, and need not be",
+    ] {
+        found.found("ok", what, "");
+    }
+    let elsewhere = ("CHATD_SERVER__PUBLIC_URL", "https://elsewhere.example");
+    let found = look_at(&place, &server, &args, &[elsewhere]);
+    found.ended(1, &[]);
+    found.found("problem", "public_url is https://elsewhere.example", &url);
+    server.stop();
+    let found = look(&place, &args, &[]);
+    found.ended(1, &[]);
+    found.found("problem", "is not reached", "firewall");
+    let found = look(&place, "doctor --url http://nobody.invalid", &[]);
+    found.ended(1, &[]);
+    found.found("problem", "the name nobody.invalid is not found", "DNS");
+    look(&place, "doctor --url nonsense", &[]).ended(2, &["https://chat.example.org"]);
+}
+
+#[test]
+fn what_answers_and_is_no_chatd_is_told() {
+    let place = place();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in other.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+        }
+    });
+    let found = look(&place, &format!("doctor --url http://{address}"), &[]);
+    found.ended(1, &[]);
+    found.found("problem", "is not what a chatd says", "pass all paths on");
+}
+
+/// Something that speaks TLS for a server, on a port of its own.
+struct Proxy {
+    /// Drops its tasks with it.
+    _runtime: Runtime,
+    address: SocketAddr,
+    /// The certificate, which a machine may be told to trust.
+    certificate: PathBuf,
+}
+
+/// A proxy for `localhost` with a certificate that ends so many days from now. It passes bytes on as they
+/// are, or without the `Upgrade` of requests.
+fn proxy(place: &Place, server: SocketAddr, days: i64, forget_upgrades: bool) -> Proxy {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(days);
+    let certificate = params.self_signed(&key).unwrap();
+    let path = place.root.path().join(format!("{days}.pem"));
+    write(&path, certificate.pem()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut client) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut to = TcpStream::connect(server).await.unwrap();
+                if forget_upgrades {
+                    forget_upgrade(&mut client, &mut to).await;
+                }
+                let _ = copy_bidirectional(&mut client, &mut to).await;
+            });
+        }
+    });
+    Proxy {
+        _runtime: runtime,
+        address,
+        certificate: path,
+    }
+}
+
+/// Passes the head of a request on as a proxy does that knows no `Upgrade`.
+async fn forget_upgrade(from: &mut (impl tokio::io::AsyncRead + Unpin), to: &mut TcpStream) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut head = vec![0; 4096];
+    let read = from.read(&mut head).await.unwrap();
+    let head = String::from_utf8(head[..read].to_vec()).unwrap();
+    let lines = head.split("\r\n").filter(|line| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("upgrade:") && !line.starts_with("connection:")
+    });
+    let head = lines.collect::<Vec<_>>().join("\r\n");
+    to.write_all(head.as_bytes()).await.unwrap();
+}
+
+#[test]
+fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() {
+    let place = place();
+    let server = place.serve();
+    let good = proxy(&place, server.address, 60, false);
+    let url = format!("https://localhost:{}", good.address.port());
+    let args = format!("doctor --url {url}");
+    let trust = ("SSL_CERT_FILE", good.certificate.to_str().unwrap());
+    let public = ("CHATD_SERVER__PUBLIC_URL", url.as_str());
+    let proxies = ("CHATD_SERVER__TRUSTED_PROXIES", "127.0.0.1");
+    let found = look_at(&place, &server, &args, &[trust, public, proxies]);
+    found.found("ok", "TLS works, with a certificate for localhost", "");
+    found.found("ok", "WebSockets come through", "");
+    found.found("ok", "long polling comes through", "");
+    found.found("ok", "server.public_url says the same", "");
+    found.found("ok", "server.trusted_proxies names", "");
+    found.ended(0, &[]);
+    let healthy = look(&place, &format!("healthcheck --url {url}"), &[trust]);
+    healthy.ended(0, &["is ready"]);
+
+    let found = look_at(&place, &server, &args, &[trust, public]);
+    found.ended(1, &[]);
+    found.found(
+        "problem",
+        "server.trusted_proxies names none",
+        "X-Forwarded-For",
+    );
+    // A machine that trusts somebody else.
+    let other = proxy(&place, server.address, 3, true);
+    let distrust = ("SSL_CERT_FILE", other.certificate.to_str().unwrap());
+    let found = look_at(&place, &server, &args, &[distrust]);
+    found.ended(1, &[]);
+    found.found(
+        "problem",
+        "TLS fails: invalid peer certificate",
+        "localhost",
+    );
+
+    let args = format!("doctor --url https://localhost:{}", other.address.port());
+    let found = look_at(&place, &server, &args, &[distrust]);
+    found.found("warning", "2 days from now", "renew it");
+    found.found(
+        "warning",
+        "WebSockets do not come through",
+        "proxy_http_version 1.1",
+    );
+    let args = format!("doctor --url https://127.0.0.1:{}", other.address.port());
+    let found = look_at(&place, &server, &args, &[distrust]);
+    found.found("problem", "TLS fails", "127.0.0.1");
+    server.stop();
+}

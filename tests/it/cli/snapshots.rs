@@ -1,0 +1,114 @@
+//! What every command says of itself, and what it says when it is used wrongly, word for word. A change
+//! is made on purpose: `CHATD_RENEW_SNAPSHOTS=1 cargo test --test it snapshots` writes what is said now.
+
+use super::{Place, place};
+use chatd::cli::Cli;
+use clap::{Command, CommandFactory};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// As wide as the widest help is.
+const COLUMNS: &str = "100";
+const RENEW: &str = "CHATD_RENEW_SNAPSHOTS";
+
+/// Uses that end badly, each as it is typed. There is no data.
+const WRONG: &[&str] = &[
+    "",
+    "nonsense",
+    "serve --lisen x",
+    "serve --listen localhost",
+    "serve --log-format loud",
+    "serve --config nowhere.toml",
+    "user",
+    "user add",
+    "user add a --email ada@example.org",
+    "user add ada --email nonsense",
+    "user list",
+    "user role ada king",
+    "room show nonsense",
+    "room delete 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11",
+    "session end 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11",
+    "stats --data-dir file",
+    "config check --config wrong.toml",
+    "doctor --url nonsense",
+    "healthcheck --url http://127.0.0.1:1",
+    "completions tcsh",
+    "man nowhere",
+];
+
+/// Compares with the file of this name, or writes it.
+fn compare(name: &str, said: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
+    let path = folder.join(format!("{name}.txt"));
+    if std::env::var_os(RENEW).is_some() {
+        std::fs::write(path, said).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    for (number, (kept, said)) in kept.lines().zip(said.lines()).enumerate() {
+        assert_eq!(
+            said,
+            kept,
+            "{name}.txt:{}; {RENEW}=1 writes it anew",
+            number + 1
+        );
+    }
+    assert!(
+        kept == said,
+        "{name}.txt has another length; {RENEW}=1 writes it anew"
+    );
+}
+
+/// What a command says, without what differs from one place or version to another.
+fn said(place: &Place, args: &str) -> String {
+    let mut command = place.command(args.split_whitespace());
+    let ran = super::Ran::from(command.env("COLUMNS", COLUMNS).output().unwrap());
+    let root = place.root.path().canonicalize().unwrap();
+    let text = format!("{}{}", ran.stdout, ran.stderr);
+    let text = text
+        .replace(root.to_str().unwrap(), "/root")
+        .replace(place.root.path().to_str().unwrap(), "/root");
+    format!("$ chatd {args}\n{text}→ {}\n\n", ran.code)
+}
+
+/// A command and all below it, by the words that call them.
+fn all(command: &Command, words: &str, found: &mut Vec<String>) {
+    found.push(words.to_owned());
+    for below in command.get_subcommands() {
+        let words = format!("{words} {}", below.get_name());
+        all(below, words.trim_start(), found);
+    }
+}
+
+#[test]
+fn every_command_says_what_it_said_with_examples() {
+    let place = place();
+    let mut commands = Vec::new();
+    all(&Cli::command(), "", &mut commands);
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut families: BTreeMap<_, String> = BTreeMap::new();
+    for command in commands {
+        let text = said(&place, format!("{command} --help").trim_start());
+        assert!(text.contains("\nExamples:\n  "), "no examples:\n{text}");
+        assert!(text.ends_with("→ 0\n\n"), "{text}");
+        let family = command.split(' ').next().unwrap().to_owned();
+        *families.entry(family).or_default() += &text;
+    }
+    for (family, help) in families {
+        let name = format!("help-{family}");
+        compare(name.trim_end_matches('-'), &help);
+    }
+}
+
+#[test]
+fn every_wrong_use_is_answered_as_it_was() {
+    let place = place();
+    std::fs::write(
+        place.root.path().join("wrong.toml"),
+        "[server]\nlisten = 5\nx = 1\n",
+    )
+    .unwrap();
+    std::fs::write(place.root.path().join("file"), "").unwrap();
+    let errors: String = WRONG.iter().map(|args| said(&place, args)).collect();
+    compare("errors", &errors);
+}
