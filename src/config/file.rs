@@ -9,6 +9,9 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{ConfigError, names};
 
+/// So many places are told where a file is not TOML: beyond that it is no configuration at all.
+const MOST_TOLD: usize = 20;
+
 /// A file that has been read, with the name that the operator gave it.
 pub(super) struct File<'a> {
     path: &'a Path,
@@ -61,7 +64,7 @@ impl<'a> File<'a> {
                 let start = error.span().map_or(0, |span| span.start);
                 ConfigError::new(self.place(start), error.message())
             };
-            return Err(errors.into_iter().map(tell).collect());
+            return Err(errors.into_iter().take(MOST_TOLD).map(tell).collect());
         }
         let mut entries = Vec::new();
         let mut add = |name: String, name_start, value: &toml::Spanned<DeValue<'_>>| {

@@ -11,6 +11,7 @@ mod serve;
 mod setup;
 mod sign_ins;
 mod terminal;
+mod tls;
 mod user;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,6 +23,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -53,7 +55,7 @@ struct Running {
     /// What it said on stdout when it was ready.
     ready: String,
     /// What it says on stdout after that, line by line.
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     log: PathBuf,
 }
 
@@ -156,7 +158,7 @@ impl Place {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             ready: String::new(),
-            lines: channel().1,
+            lines: Mutex::new(channel().1),
             log,
         }
     }
@@ -196,11 +198,11 @@ impl Running {
                 let _ = tell.send(line);
             }
         });
-        self.lines = told;
+        self.lines = Mutex::new(told);
         self.ready = format!("{}\n{}", self.line(), self.line());
         let (_, address) = self
             .ready
-            .split_once("http://")
+            .split_once("://")
             .unwrap_or_else(|| panic!("{}", self.log()));
         let address = address.split_whitespace().next().unwrap();
         self.address = address.parse().unwrap();
@@ -208,7 +210,7 @@ impl Running {
 
     /// The next line that it says on stdout.
     fn line(&self) -> String {
-        let line = self.lines.recv_timeout(START);
+        let line = self.lines.lock().unwrap().recv_timeout(START);
         line.unwrap_or_else(|_| panic!("{}", self.log()))
     }
 
