@@ -14,23 +14,32 @@ pub mod limits;
 pub mod listener;
 mod origin;
 mod read_budget;
+mod redirect;
 mod refusal;
+mod start_error;
+mod tcp;
+pub mod tls;
 pub mod vital;
 
 use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
 use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
-use crate::store::{Error as StoreError, OpenError, Outbox, Store};
+use crate::store::{Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
+use limits::ConnectionLimits;
+use listener::serve_in;
+use redirect::Redirect;
 use socketioxide::SocketIo;
+pub use start_error::StartError;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Tls;
+use tls::files::FilesError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -45,61 +54,26 @@ const ENGINE_STOP_TIME: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
-/// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error))]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The database.
-    #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
-    Store {
-        /// Its file.
-        database: PathBuf,
-        /// What is wrong with it.
-        error: OpenError,
-    },
-    /// A file of the data folder.
-    #[error("cannot use the data folder: {0}")]
-    Folder(#[from] io::Error),
-    /// The domain.
-    #[error("cannot start: {}", why(.0))]
-    Chat(#[from] ChatError),
-}
-
-fn listen_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "stop what uses it, or choose another with --listen",
-        io::ErrorKind::AddrNotAvailable => {
-            "it is no address of this machine, so choose another with --listen, such as 0.0.0.0 for all of them"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "choose a port from 1024 on with --listen, or allow this one: in systemd's unit by \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE"
-        }
-        _ => "choose another with --listen",
-    }
-}
-
-fn database_hint(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::Database(StoreError::Full) => "; make room on its disk",
-        OpenError::Database(_) => {
-            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
-        }
-        // These say by themselves what to do.
-        _ => "",
-    }
+/// Listens on an address that the flag or key `setting` has set.
+async fn bind(
+    address: SocketAddr,
+    setting: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |error| StartError::Listen {
+        address,
+        setting,
+        error,
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let real = listener.local_addr().map_err(refused)?;
+    Ok((listener, real))
 }
 
 /// A running server.
 pub struct Server {
     address: SocketAddr,
+    redirect: Option<SocketAddr>,
+    tls: Option<Tls>,
     chat: Arc<Chat>,
     store: Store,
     realtime: Arc<Realtime>,
@@ -120,20 +94,21 @@ impl Server {
         folder: DataFolder,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let wanted = config.server.listen;
-        let in_use = |error| StartError::Listen {
-            address: wanted,
-            error,
+        let (tls, renewal) = tls::open(&config.tls, &folder)?;
+        let (listener, address) = bind(config.server.listen, "--listen").await?;
+        let redirect = match config.tls.redirect_from {
+            Some(from) => Some(bind(from, "tls.redirect_from").await?),
+            None => None,
         };
-        let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
-        let address = listener.local_addr().map_err(in_use)?;
-        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
+        let is_unnamed = config.server.public_url.is_empty();
+        let config = with_public_url(config, address);
+        let public_url = &config.server.public_url;
+        if is_unnamed && address.ip().is_unspecified() && config.tls.domains.is_empty() {
             tracing::warn!(
                 "set server.public_url to the address that people use: links of invites would begin \
-                 with http://{address}, which leads nowhere"
+                 with {public_url}, which leads nowhere"
             );
         }
-        let config = with_public_url(config, address);
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, engine, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
@@ -141,10 +116,28 @@ impl Server {
         let service = front::service(&config, entrance, crate::http::router(chat.clone()));
         let control = Control::open(&folder, chat.clone())?;
         let (stop, stopping) = watch::channel(false);
-        let limits = (&config.server).into();
-        let (connections, accepting) = listener::serve(listener, limits, service, stopping);
+        let limits = ConnectionLimits::from(&config.server);
+        let connections = Connections::of(&limits);
         let mut vital = Vital::default();
         vital.spawn("the fan-out", run_fanout(chat.clone(), outbox, signals));
+        if let Some(renewal) = renewal {
+            vital.spawn("the renewal of certificates", renewal.run(stopping.clone()));
+        }
+        let redirect = redirect.map(|(listener, from)| {
+            let to = Redirect::to(config.server.public_origin().unwrap_or_default());
+            let (limits, stopping) = (limits.clone(), stopping.clone());
+            let accepting = serve_in(&connections, listener, None, limits, to, stopping);
+            vital.spawn("the listener for HTTP", accepting);
+            from
+        });
+        let accepting = serve_in(
+            &connections,
+            listener,
+            tls.clone(),
+            limits,
+            service,
+            stopping,
+        );
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(
@@ -155,6 +148,8 @@ impl Server {
         );
         Ok(Self {
             address,
+            redirect,
+            tls,
             chat,
             store,
             realtime,
@@ -171,6 +166,24 @@ impl Server {
     /// The address that is really listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address whose HTTP leads to `https://`, if there is one.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect
+    }
+
+    /// Whether the server speaks TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the files of the certificate again, if it is in files.
+    ///
+    /// # Errors
+    /// [`FilesError`] when they cannot be used; new connections get what they got before.
+    pub fn reload_certificate(&self) -> Result<(), FilesError> {
+        self.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
     /// The domain.
@@ -283,13 +296,18 @@ fn give_up(why: &str) {
     std::process::exit(1);
 }
 
-/// An unset public address is the one that is listened on.
+/// An unset public address is the first name of the certificate that is got by ACME, whose port has to be
+/// 443, or else the address that is listened on.
 fn with_public_url(config: Arc<Config>, address: SocketAddr) -> Arc<Config> {
     if !config.server.public_url.is_empty() {
         return config;
     }
     let mut config = Arc::unwrap_or_clone(config);
-    config.server.public_url = format!("http://{address}");
+    config.server.public_url = match config.tls.domains.first() {
+        Some(domain) => format!("https://{domain}"),
+        None if config.tls.is_on() => format!("https://{address}"),
+        None => format!("http://{address}"),
+    };
     Arc::new(config)
 }
 

@@ -1,6 +1,8 @@
 //! The configuration: what wins, what is refused, and what the refusal says.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod tls;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -215,7 +217,7 @@ listen = "127.0.0.1:1" => 1:1: unknown key "listen"; did you mean "server.listen
 limits.max_connections = 5 => 1:8: unknown key "limits.max_connections"; did you mean "server.max_connections"?
 log.colour = 1 => 1:5: unknown key "log.colour"; known here: "log.format", "log.level"
 [limit] => 1:2: unknown section "limit"; did you mean "limits"?
-[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, rooms, server
+[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, rooms, server, tls
 server = 5 => 1:1: "server" is a section; write [server] on a line of its own
 [[server]] => 1:3: "server" is a section; write [server] on a line of its own
 "#;
@@ -426,7 +428,7 @@ CHATD_DATA_DIR=x => unknown variable; did you mean CHATD_DATA__DIR?
 CHATD_LOG_LEVL=x => unknown variable; did you mean CHATD_LOG__LEVEL?
 CHATD_LIMITS_EVENT_BURST=5 => unknown variable; did you mean CHATD_LIMITS__EVENTS_BURST?
 CHATD__LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
-CHATD___=x => unknown variable; the sections are accounts, data, limits, log, rooms, server
+CHATD___=x => unknown variable; the sections are accounts, data, limits, log, rooms, server, tls
 ";
     assert_variables_refused(cases);
 }
@@ -470,13 +472,13 @@ fn odd_input_is_answered_and_never_panics() {
                \"server.listen\" = []|[server.listen.x]|data.dir = \"\"\"|limits.events_burst = -1e999";
     let many = ["[", "a = [", "a.", "[[", "\"", "x", "[server]\nx"].map(|odd| odd.repeat(100_000));
     let odd = few.split('|').chain(many.iter().map(String::as_str));
-    for refusal in odd.filter_map(|content| load_file(content).err()) {
+    for refusal in odd.filter_map(|content| mistakes(content).err()).flatten() {
         assert!(refusal.place.starts_with("config.toml:"), "{refusal}");
     }
     // A file that is cut off anywhere, in the midst of a character too.
     let whole = defaults_as_toml().to_string().replace("chatd", "dätä");
     for end in 0..whole.len() {
-        let _ = load_file(&whole.as_bytes()[..end]);
+        let _ = mistakes(&whole.as_bytes()[..end]);
     }
     for key in load(&Sources::default()).unwrap().origins.keys() {
         let name = format!("CHATD_{}", key.to_uppercase().replace('.', "__"));
