@@ -2,6 +2,7 @@
 
 use super::{Failure, Places, print, say};
 use crate::config::Loaded;
+use crate::server::tls::files::Files;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::fmt::Write;
@@ -49,7 +50,8 @@ pub(super) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Find every mistake in the configuration file, the environment and the flags
+    /// Find every mistake in the configuration file, the environment and the flags; and whether the
+    /// certificate that they name can be used
     #[command(after_help = CHECK_EXAMPLES)]
     Check,
     /// Show what holds, and where each value comes from
@@ -68,7 +70,8 @@ impl Config {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
         match self.command {
             ConfigCommand::Check => {
-                places.load(None, None)?;
+                let loaded = places.load(None, None)?;
+                Files::check(&loaded.config.tls).map_err(Failure::failed)?;
                 say("The configuration is sound.");
                 Ok(())
             }

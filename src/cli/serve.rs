@@ -6,11 +6,11 @@
 use super::door::take_from_commands;
 use super::{Exit, Failure, Places, block_on_until, log};
 use crate::chat::{Clock, SETUP_TIME};
-use crate::config::{Config, LogFormat, LogLevel};
-use crate::server::{STOP_TIME, Server, descriptors};
+use crate::config::{Config, LogFormat, LogLevel, Tls};
+use crate::server::tls::files::Files;
+use crate::server::{STOP_TIME, Server, StartError, descriptors};
 use clap::Args;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,10 @@ Examples:
 A flag wins over the environment, and that over the configuration file.
 
 SIGTERM, Ctrl-C and a closed terminal stop it, once what it accepted is on disk; that takes 10
-seconds at most. A second signal, more than a second after the first, ends it at once.";
+seconds at most. A second signal, more than a second after the first, ends it at once.
+
+With tls.certificate a SIGHUP, also that of a closed terminal, stops nothing: the certificate and its
+key are read again, for connections from then on. \"kill -HUP\" is what a renewal ends with.";
 
 /// Signals that come so soon after the first are the same wish, told twice: a wrapper passes on what
 /// the whole group was sent, or a shell repeats it.
@@ -73,8 +76,12 @@ impl Serve {
 
 /// Serves until it is told to stop, and says until when the process may take to end.
 async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
-    let mut stop = match stop_signal() {
-        Ok(stop) => stop,
+    let signals = reload_signal(&config.tls).and_then(|reload| {
+        let stop = stop_signal(reload.is_none())?;
+        Ok((stop, reload))
+    });
+    let (mut stop, mut reload) = match signals {
+        Ok(signals) => signals,
         Err(error) => {
             let text = format!("signals cannot be received: {error}");
             return (Err(Failure::failed(text)), None);
@@ -100,14 +107,21 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
             return (Err(failure), None);
         }
     };
-    let ended = tokio::select! {
-        _ = &mut stop => {
-            tracing::info!("stopping; a second signal, more than a second from now, stops at once");
-            Ok(())
-        }
-        lost = server.lost() => {
-            tracing::error!(%lost, "nobody can be served any more; stopping");
-            Err(Failure::failed(format!("nobody can be served any more: {lost}; start it again")))
+    let ended = loop {
+        tokio::select! {
+            _ = &mut stop => {
+                tracing::info!("stopping; a second signal, more than a second from now, stops at once");
+                break Ok(());
+            }
+            () = received(reload.as_mut()) => {
+                if let Err(error) = server.reload_certificate() {
+                    tracing::error!(%error, "the certificate stays the one that it was");
+                }
+            }
+            lost = server.lost() => {
+                tracing::error!(%lost, "nobody can be served any more; stopping");
+                break Err(Failure::failed(format!("nobody can be served any more: {lost}; start it again")));
+            }
         }
     };
     let deadline = Instant::now() + STOP_TIME;
@@ -117,6 +131,10 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
 }
 
 async fn start(config: Config) -> Result<Server, Failure> {
+    // Before anything is made in a folder.
+    Files::check(&config.tls)
+        .map_err(StartError::from)
+        .map_err(Failure::failed)?;
     let folder = take_from_commands(&config.data.dir).await?;
     let path = folder.path().to_owned();
     let connections = config.server.max_connections;
@@ -125,12 +143,14 @@ async fn start(config: Config) -> Result<Server, Failure> {
         .map_err(Failure::failed)?;
     descriptors::tell_if_few(connections);
     let setup = server.chat().setup_link().await.map_err(Failure::failed)?;
-    announce(server.address(), &path, setup.as_deref());
+    announce(&server, &path, setup.as_deref());
     Ok(server)
 }
 
 /// Says where to go, for people and for whoever started us on a port of the system's choice.
-fn announce(address: SocketAddr, folder: &Path, setup: Option<&str>) {
+fn announce(server: &Server, folder: &Path, setup: Option<&str>) {
+    let address = server.address();
+    let scheme = if server.has_tls() { "https" } else { "http" };
     let everywhere = if address.ip().is_unspecified() {
         " (every address of this machine)"
     } else {
@@ -145,8 +165,11 @@ fn announce(address: SocketAddr, folder: &Path, setup: Option<&str>) {
              chatd user add NAME --email ADDRESS --admin --data-dir \"{folder}\"\n"
         )
     });
+    let redirect = server.redirect_address().map_or_else(String::new, |from| {
+        format!("http://{from} leads to https\n")
+    });
     let text = format!(
-        "chatd {} is ready: http://{address}{everywhere}\ndata folder: {folder}\n{setup}",
+        "chatd {} is ready: {scheme}://{address}{everywhere}\ndata folder: {folder}\n{redirect}{setup}",
         env!("CARGO_PKG_VERSION"),
     );
     let mut stdout = std::io::stdout().lock();
@@ -156,16 +179,33 @@ fn announce(address: SocketAddr, folder: &Path, setup: Option<&str>) {
         .and_then(|()| stdout.flush());
 }
 
+/// The signal to read the certificate's files again, where there are any.
+fn reload_signal(tls: &Tls) -> std::io::Result<Option<Signal>> {
+    tls.has_files()
+        .then(|| signal(SignalKind::hangup()))
+        .transpose()
+}
+
+/// Resolves when a signal has come; never without one to wait for.
+async fn received(signal: Option<&mut Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
 /// Resolves at the first stop signal from now on; a later one, unless it comes with the first, ends
-/// the process.
-fn stop_signal() -> std::io::Result<oneshot::Receiver<()>> {
+/// the process. SIGHUP is one of them unless it has another meaning.
+fn stop_signal(takes_hangup: bool) -> std::io::Result<oneshot::Receiver<()>> {
     let mut signals = StopSignals {
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
-        hangup: if is_hangup_ignored() {
-            None
-        } else {
+        hangup: if takes_hangup && !is_hangup_ignored() {
             Some(signal(SignalKind::hangup())?)
+        } else {
+            None
         },
     };
     let (first, stop) = oneshot::channel();
@@ -187,22 +227,17 @@ fn stop_signal() -> std::io::Result<oneshot::Receiver<()>> {
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// The terminal was closed; nothing where that is to be ignored.
+    /// The terminal was closed; nothing where that is to be ignored or means something else.
     hangup: Option<Signal>,
 }
 
 impl StopSignals {
     async fn next(&mut self) {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
+        let hangup = received(self.hangup.as_mut());
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
-            _ = hangup => {}
+            () = hangup => {}
         }
     }
 }

@@ -12,6 +12,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serializer};
 use toml::Value;
 
+use crate::model::EmailAddress;
+
 use super::{DEFAULT_PORT, LogFormat, LogLevel, METRICS_PORT, Registration};
 
 /// The fewest characters that `accounts.min_password` may ask for.
@@ -24,6 +26,9 @@ const MAX_CONNECTIONS: u32 = 1_000_000;
 const TOKEN_TTL_SECONDS: RangeInclusive<u64> = 60..=3650 * 86_400;
 /// The units of a duration with their seconds, the longest first.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+/// The longest host name, and the longest part of one between dots, in bytes (RFC 1035, section 2.3.4).
+const MAX_DOMAIN_BYTES: usize = 253;
+const MAX_LABEL_BYTES: usize = 63;
 /// How many characters of a refused value an error repeats.
 const SHOWN_CHARS: usize = 60;
 
@@ -92,6 +97,28 @@ fn complete(typed: &str, port_left_out: u16) -> Option<String> {
     }
 }
 
+/// An address to listen on, or none.
+pub(super) fn redirect_from<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let expected = r#"empty or an IP address and a port such as "0.0.0.0:80""#;
+    text(from, expected, |text| match text {
+        "" => Some(None),
+        text => text.parse().ok().map(Some),
+    })
+}
+
+/// Writes none as an empty text.
+pub(super) fn write_address<S: Serializer>(
+    address: &Option<SocketAddr>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match address {
+        Some(address) => to.collect_str(address),
+        None => to.serialize_str(""),
+    }
+}
+
 pub(super) fn public_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let expected = r#"empty or an http(s) URL such as "https://chat.example.org""#;
     text(from, expected, |text| {
@@ -116,6 +143,38 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>,
 pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
     text(from, r#"a folder such as "chatd-data""#, |text| {
         (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+    })
+}
+
+pub(super) fn file<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    text(from, "empty or the path of a file", |text| {
+        (!text.contains('\0')).then(|| PathBuf::from(text))
+    })
+}
+
+pub(super) fn domains<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let expected =
+        r#"a list of host names, no addresses and no wildcards, such as ["chat.example.org"]"#;
+    list(from, expected, domain)
+}
+
+pub(super) fn contact<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let expected = r#"empty or an e-mail address such as "ada@example.org""#;
+    text(from, expected, |text| {
+        let is_sound = text.is_empty() || EmailAddress::new(text).is_ok();
+        is_sound.then(|| text.trim().to_owned())
+    })
+}
+
+/// Whoever could change what the directory says could have certificates of theirs be used, so it comes by
+/// https:// (RFC 8555, section 6.1), unless it is this machine's own, for trying things.
+pub(super) fn directory<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let expected = r#"the https:// URL of an ACME directory such as "https://acme-v02.api.letsencrypt.org/directory""#;
+    text(from, expected, |text| {
+        let (scheme, authority, _) = web_url(text)?;
+        let (host, _) = authority.rsplit_once(':').unwrap_or((authority, ""));
+        let is_here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        (scheme == "https" || is_here).then(|| text.to_owned())
     })
 }
 
@@ -233,6 +292,21 @@ fn shown(value: &Value) -> String {
         text.push('…');
     }
     text
+}
+
+/// A host name that a certificate can be had for, in lower case (RFC 1123, section 2.1).
+fn domain(text: &str) -> Option<String> {
+    let label = |label: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && label.chars().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let (_, last) = text.rsplit_once('.')?;
+    let is_name = last.starts_with(|c: char| c.is_ascii_alphabetic());
+    (is_name && text.len() <= MAX_DOMAIN_BYTES && text.split('.').all(label))
+        .then(|| text.to_ascii_lowercase())
 }
 
 /// An origin in the form that browsers send.

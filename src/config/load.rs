@@ -1,15 +1,16 @@
 //! Merges the file, the environment and the flags over the defaults, one value at a time: the
 //! configuration is sound before each step, so a refusal belongs to the value just set, and can
-//! say where that one stands. A value that is refused is left out, so that all of them are found.
+//! say where that one stands. A value that is refused is left out, so that all of them are found. What
+//! only the whole can be wrong about comes last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
 use super::file::File;
-use super::{Config, names};
+use super::{Config, names, rules};
 
 /// The environment variable that names the file when no flag does.
 const ENV_FILE: &str = "CHATD_CONFIG";
@@ -152,6 +153,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
             merge.text(key, text, Origin::Flag(flag));
         }
     }
+    merge.look_at_the_whole();
     if merge.errors.is_empty() {
         Ok(merge.loaded)
     } else {
@@ -164,6 +166,10 @@ struct Merge {
     /// The same values as `loaded.config`, by section and key.
     values: Table,
     loaded: Loaded,
+    /// Where each value stands that somebody set, as a mistake names it.
+    places: BTreeMap<String, String>,
+    /// The keys of which a value was refused.
+    refused: BTreeSet<String>,
     errors: Vec<ConfigError>,
 }
 
@@ -181,6 +187,8 @@ impl Merge {
         Self {
             values,
             loaded: Loaded { config, origins },
+            places: BTreeMap::new(),
+            refused: BTreeSet::new(),
             errors: Vec::new(),
         }
     }
@@ -204,8 +212,9 @@ impl Merge {
                 path: path.to_owned(),
                 line: file.line(entry.name_start),
             };
-            if let Err(problem) = self.set(&entry.name, entry.value, origin) {
-                self.refuse(file.place(entry.value_start), problem);
+            let place = file.place(entry.value_start);
+            if let Err(problem) = self.set(&entry.name, entry.value, origin, &place) {
+                self.refuse(place, problem);
             }
         }
     }
@@ -255,7 +264,8 @@ impl Merge {
             _ => None,
         };
         let (place, is_flag) = (origin.to_string(), matches!(origin, Origin::Flag(_)));
-        if let Err(problem) = self.set(name, value.unwrap_or_else(|| Value::from(text)), origin) {
+        let value = value.unwrap_or_else(|| Value::from(text));
+        if let Err(problem) = self.set(name, value, origin, &place) {
             self.errors.push(ConfigError {
                 place,
                 problem,
@@ -268,8 +278,32 @@ impl Merge {
         self.errors.push(ConfigError::new(place, problem));
     }
 
+    /// Adds what is wrong with the values together. A key of which a value was refused has another one
+    /// than was meant, which says nothing.
+    fn look_at_the_whole(&mut self) {
+        for contradiction in rules::contradictions(&self.loaded.config) {
+            let keys = contradiction.keys;
+            if keys.iter().any(|key| self.refused.contains(*key)) {
+                continue;
+            }
+            let places = keys.map(|key| self.places.get(key).map_or("default", String::as_str));
+            let problem = (contradiction.tell)(places[1]);
+            self.errors.push(ConfigError::new(places[0], problem));
+        }
+    }
+
     /// Sets a known key, or says why it cannot have this value.
-    fn set(&mut self, name: &str, value: Value, origin: Origin) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: Value, origin: Origin, place: &str) -> Result<(), String> {
+        let is_set = self.try_to_set(name, value, origin);
+        if is_set.is_ok() {
+            self.places.insert(name.to_owned(), place.to_owned());
+        } else {
+            self.refused.insert(name.to_owned());
+        }
+        is_set
+    }
+
+    fn try_to_set(&mut self, name: &str, value: Value, origin: Origin) -> Result<(), String> {
         // serde would hand a date on as text.
         if value.is_datetime() {
             return Err(format!("{name:?} cannot be a date; put text in quotes"));

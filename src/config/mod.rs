@@ -7,6 +7,7 @@ mod check;
 mod file;
 mod load;
 mod names;
+mod rules;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub use load::{ConfigError, ConfigErrors, Flags, Loaded, Origin, Sources, load};
 const DEFAULT_PORT: u16 = 5000;
 /// The port that is advised for an address of the metrics' own.
 const METRICS_PORT: u16 = 9464;
+/// Whom to ask for certificates when nothing else is said: Let's Encrypt.
+const DEFAULT_DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
 /// How long a token lives when nothing else is said: 30 days.
 const DEFAULT_TOKEN_TTL: Duration = Duration::from_hours(30 * 24);
 
@@ -30,6 +33,8 @@ const DEFAULT_TOKEN_TTL: Duration = Duration::from_hours(30 * 24);
 pub struct Config {
     /// Where the server listens, and whom it lets connect.
     pub server: Server,
+    /// How people come by https://.
+    pub tls: Tls,
     /// Where the server keeps what it must not lose.
     pub data: Data,
     /// Who may have an account, and for how long a sign-in is good.
@@ -52,7 +57,7 @@ pub struct Server {
     #[serde(deserialize_with = "check::listen")]
     pub listen: SocketAddr,
     /// The base of invite links, without a slash at its end; its origin is the server's own. Empty:
-    /// `http://` and `listen`.
+    /// `http://` and `listen`, and with TLS `https://` and the first of `tls.domains`, or `listen`.
     #[serde(deserialize_with = "check::public_url")]
     pub public_url: String,
     /// Web origins allowed beside the server's own, in the form that browsers send: lower case,
@@ -74,6 +79,34 @@ pub struct Server {
     /// Open connections of one address that have not signed in, at least 1.
     #[serde(deserialize_with = "check::limit")]
     pub max_unauthenticated_per_address: u32,
+}
+
+/// `[tls]`: how people come by https://. It is on with the two files, or with domains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The file with the certificate and those that vouch for it, in PEM; empty without one.
+    #[serde(deserialize_with = "check::file")]
+    pub certificate: PathBuf,
+    /// The file with its private key, in PEM; empty without one.
+    #[serde(deserialize_with = "check::file")]
+    pub key: PathBuf,
+    /// The names to get a certificate for by itself, in lower case.
+    #[serde(deserialize_with = "check::domains")]
+    pub domains: Vec<String>,
+    /// The e-mail address that the authority which signs it may write to; empty without one.
+    #[serde(deserialize_with = "check::contact")]
+    pub contact: String,
+    /// The ACME directory of that authority (RFC 8555, section 7.1.1).
+    #[serde(deserialize_with = "check::directory")]
+    pub directory: String,
+    /// Where HTTP is answered with the way to https://; nowhere when none, which is written as an empty
+    /// text.
+    #[serde(
+        deserialize_with = "check::redirect_from",
+        serialize_with = "check::write_address"
+    )]
+    pub redirect_from: Option<SocketAddr>,
 }
 
 /// `[data]`: where the server keeps what it must not lose.
@@ -243,6 +276,31 @@ impl Default for Server {
             max_connections: 20_000,
             max_connections_per_address: 256,
             max_unauthenticated_per_address: 32,
+        }
+    }
+}
+
+impl Tls {
+    /// Whether the server speaks TLS.
+    pub fn is_on(&self) -> bool {
+        self.has_files() || !self.domains.is_empty()
+    }
+
+    /// Whether its certificate is a file of the operator's.
+    pub fn has_files(&self) -> bool {
+        !self.certificate.as_os_str().is_empty()
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            domains: Vec::new(),
+            contact: String::new(),
+            directory: DEFAULT_DIRECTORY.to_owned(),
+            redirect_from: None,
         }
     }
 }

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
+use super::limits::ConnectionLimits;
 pub use super::refusal::Refusal;
 use crate::model::{ClientAddress, Counter};
 use crate::realtime::transport::Transport;
 
-/// The open connections of one listener. A clone is the same book.
+/// The open connections of the listeners that share it. A clone is the same book.
 #[derive(Debug, Clone)]
 pub struct Connections {
     shared: Arc<Shared>,
@@ -45,12 +46,12 @@ struct Book {
     live: HashMap<u64, Weak<Transport>>,
     next: u64,
     by_network: HashMap<IpAddr, usize>,
-    listening: bool,
+    listeners: usize,
 }
 
 impl Book {
     fn is_idle(&self) -> bool {
-        !self.listening && self.live.is_empty()
+        self.listeners == 0 && self.live.is_empty()
     }
 }
 
@@ -62,7 +63,7 @@ impl Connections {
             live: HashMap::new(),
             next: 0,
             by_network: HashMap::new(),
-            listening: true,
+            listeners: 0,
         };
         let shared = Shared {
             max,
@@ -77,6 +78,20 @@ impl Connections {
         }
     }
 
+    /// The same with what the configuration allows.
+    pub fn of(limits: &ConnectionLimits) -> Self {
+        let uncounted = [
+            limits.exempt_addresses.as_slice(),
+            limits.trusted_proxies.as_slice(),
+        ]
+        .concat();
+        Self::new(
+            limits.max_connections,
+            limits.max_connections_per_address,
+            uncounted,
+        )
+    }
+
     /// How many connections are open, upgraded ones among them.
     pub fn open(&self) -> usize {
         self.shared.lock().live.len()
@@ -87,7 +102,7 @@ impl Connections {
         &self.shared.counts
     }
 
-    /// Waits until the listener has stopped accepting and every connection has ended.
+    /// Waits until every listener has stopped accepting and every connection has ended.
     pub async fn wait_idle(&self) {
         loop {
             // Made before looking: it then hears of what happens after the look.
@@ -148,10 +163,15 @@ impl Connections {
         })
     }
 
-    /// The listener accepts no more.
+    /// A listener accepts from now on.
+    pub(crate) fn begin_listening(&self) {
+        self.shared.lock().listeners += 1;
+    }
+
+    /// A listener accepts no more.
     pub(crate) fn stop_listening(&self) {
         let mut book = self.shared.lock();
-        book.listening = false;
+        book.listeners -= 1;
         self.shared.tell_if_idle(&book);
     }
 }

@@ -22,6 +22,8 @@ const SECRET: &str = "jwt.secret";
 const NEW_SECRET: &str = "jwt.secret.new";
 /// Where a running server takes commands.
 const CONTROL_SOCKET: &str = "control.sock";
+/// Certificates that were got by ACME, with their keys and the account's.
+const CERTIFICATES: &str = "acme";
 /// What a new file system has at its top.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -229,6 +231,31 @@ impl DataFolder {
             ));
         }
         Ok(secret)
+    }
+
+    /// The folder for certificates that are got by ACME. It is made if it is not there, and nobody else
+    /// sees what is in it.
+    ///
+    /// # Errors
+    /// A sentence that says what to do, when it cannot be used.
+    pub fn certificates(&self) -> io::Result<PathBuf> {
+        let path = self.path.join(CERTIFICATES);
+        let made = || {
+            make(&path)?;
+            let folder = File::open(&path)?;
+            folder.set_permissions(Permissions::from_mode(FOLDER_MODE))?;
+            self.give(&folder)
+        };
+        match made() {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                let text = format!("\"{}\" cannot be used: {error}", path.display());
+                Err(io::Error::new(
+                    error.kind(),
+                    format!("{text}{}", hint(&error)),
+                ))
+            }
+        }
     }
 
     /// Writes a new secret so that after a crash it is there as a whole or not at all.

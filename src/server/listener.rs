@@ -1,7 +1,7 @@
 //! The listener: accepts connections, counts and guards them, and serves HTTP/1.1 on them.
 //!
 //! `axum::serve` has no timeout for a request's head, so this is hyper's HTTP/1 server with an
-//! accept loop of our own. Every request carries two extensions: its connection's `Arc<Transport>`,
+//! accept loop of our own. TLS, where it is on, is below that and below the guard. Every request carries two extensions: its connection's `Arc<Transport>`,
 //! and the [`PeerAddress`].
 
 use std::error::Error;
@@ -18,12 +18,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, sink};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tower::{Service, ServiceExt};
 
 pub use super::connections::Connections;
@@ -32,26 +29,10 @@ use super::guard::Guard;
 use super::head_timer::HeadTimer;
 pub use super::limits::ConnectionLimits;
 use super::limits::MAX_HEAD_BYTES;
-use super::refusal::Refusals;
+use super::refusal::{Refusal, Refusals};
+use super::tcp::{acknowledge_at_once, forget_unsent, part, tune};
+use super::tls::{Accepted, Stream, Tls};
 use crate::realtime::transport::Transport;
-
-/// What the kernel may queue for one peer, in bytes. (Linux doubles it for its own accounting.)
-const SEND_BUFFER_BYTES: usize = 256 * 1024;
-
-/// What the kernel may hold of one peer until it is read, in bytes. (Linux doubles it, too.)
-const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
-
-/// How long sent bytes may go without the peer's acknowledgement, or without room at the peer's,
-/// before the kernel ends the connection.
-#[cfg(target_os = "linux")]
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a client that may still be sending is read from when the server ends its connection. What it
-/// has not taken by then is thrown away.
-const PARTING_TIME: Duration = Duration::from_secs(5);
-
-/// How much of that is read, in bytes.
-const PARTING_BYTES: u64 = 1024 * 1024;
 
 /// The pause after an accept failed for want of something, file descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,40 +58,56 @@ pub fn serve<S, B>(
     stop: watch::Receiver<bool>,
 ) -> (Connections, impl Future<Output = ()> + Send)
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
     S::Future: Send,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let uncounted = [
-        limits.exempt_addresses.as_slice(),
-        limits.trusted_proxies.as_slice(),
-    ]
-    .concat();
-    let connections = Connections::new(
-        limits.max_connections,
-        limits.max_connections_per_address,
-        uncounted,
-    );
+    let connections = Connections::of(&limits);
+    let accepting = serve_in(&connections, listener, None, limits, service, stop);
+    (connections, accepting)
+}
+
+/// The same with TLS, if that is given, and with the connections of other listeners: what is allowed in
+/// all is allowed to all of them together.
+pub fn serve_in<S, B>(
+    connections: &Connections,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    limits: ConnectionLimits,
+    service: S,
+    stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + use<S, B>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    connections.begin_listening();
     let mut http = http1::Builder::new();
     http.max_buf_size(MAX_HEAD_BYTES)
         .max_header_size(MAX_HEAD_BYTES);
     let server = Server {
         connections: connections.clone(),
-        refusals: Refusals::new(),
+        refusals: Refusals::new(tls.clone(), limits.guard),
+        tls,
         limits,
         service,
         stop,
         http,
     };
-    (connections, server.accept_all(listener))
+    Arc::new(server).accept_all(listener)
 }
 
 struct Server<S> {
     connections: Connections,
     refusals: Refusals,
+    tls: Option<Tls>,
     limits: ConnectionLimits,
     service: S,
     stop: watch::Receiver<bool>,
@@ -119,19 +116,20 @@ struct Server<S> {
 
 impl<S, B> Server<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
     S::Future: Send,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    async fn accept_all(mut self, listener: TcpListener) {
+    async fn accept_all(self: Arc<Self>, listener: TcpListener) {
+        let mut stop = self.stop.clone();
         let mut warned: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = stopped(&mut self.stop) => break,
+                () = stopped(&mut stop) => break,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -145,7 +143,7 @@ where
                         warned = Some(Instant::now());
                     }
                     tokio::select! {
-                        () = stopped(&mut self.stop) => break,
+                        () = stopped(&mut stop) => break,
                         () = sleep(ACCEPT_PAUSE) => {}
                     }
                 }
@@ -156,7 +154,7 @@ where
     }
 
     /// Gives the connection a task of its own: to be served, or to be told that it is not.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let transport = Arc::new(Transport::new());
         match self.connections.admit(peer.ip(), &transport) {
@@ -170,12 +168,77 @@ where
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, transport: Arc<Transport>, slot: Slot) {
+    fn spawn(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        transport: Arc<Transport>,
+        slot: Slot,
+    ) {
+        let Some(tls) = self.tls.clone() else {
+            tokio::spawn(self.connection(Stream::Plain(stream), peer, transport, slot));
+            return;
+        };
+        let server = Arc::clone(self);
+        tokio::spawn(async move {
+            match server.shake_hands(&tls, stream, peer, &transport).await {
+                // In a task of its own, so that what the handshake needed is given back.
+                Some(Accepted::Client(stream)) => {
+                    tokio::spawn(server.connection(stream, peer, transport, slot));
+                }
+                Some(Accepted::Plain(stream)) => {
+                    server.refusals.answer(stream, peer, Refusal::NotTls);
+                }
+                Some(Accepted::Authority) => {
+                    tracing::info!(%peer, "a certificate authority has looked whether a name is ours");
+                }
+                None => {}
+            }
+        });
+    }
+
+    /// Does the handshake of TLS, in the time that a first head has, which the head has to share.
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        stream: TcpStream,
+        peer: SocketAddr,
+        transport: &Transport,
+    ) -> Option<Accepted> {
+        let deadline = transport.opened() + self.limits.header_timeout;
+        let mut stop = self.stop.clone();
+        let accepted = tokio::select! {
+            biased;
+            () = poll_fn(|cx| transport.poll_cut(cx)) => return None,
+            () = stopped(&mut stop) => return None,
+            accepted = timeout_at(deadline, tls.accept(stream, self.limits.guard)) => accepted,
+        };
+        match accepted {
+            Ok(Ok(accepted)) => Some(accepted),
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "no TLS came about");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "a client did not finish its TLS handshake in time");
+                None
+            }
+        }
+    }
+
+    /// Serves HTTP on a connection.
+    fn connection(
+        &self,
+        stream: Stream,
+        peer: SocketAddr,
+        transport: Arc<Transport>,
+        slot: Slot,
+    ) -> impl Future<Output = ()> + Send + use<S, B> {
         let guard = Guard::new(stream, Arc::clone(&transport), self.limits.guard)
             .with_slot(slot)
-            .on_stall(forget_unsent)
-            .on_read(acknowledge_at_once)
-            .on_part(part);
+            .on_stall(|stream| forget_unsent(stream.tcp()))
+            .on_read(|stream| acknowledge_at_once(stream.tcp()))
+            .on_part(|stream, transport, slot| part(stream.tcp(), transport, slot));
         let mut http = self.http.clone();
         http.timer(HeadTimer::new(
             Arc::clone(&transport),
@@ -195,7 +258,7 @@ where
         let connection = http
             .serve_connection(TokioIo::new(guard), service)
             .with_upgrades();
-        tokio::spawn(async move {
+        async move {
             let mut connection = pin!(connection);
             // The guard notices a cut when hyper reads or writes; while hyper does neither, this
             // does.
@@ -215,7 +278,7 @@ where
             if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "a connection ended badly");
             }
-        });
+        }
     }
 }
 
@@ -258,62 +321,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
     )
-}
-
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
-    Ok(())
-}
-
-/// Ends a connection whose client may still be sending: says that nothing more comes, and reads on until
-/// the client closes, too. Closing at once would reset the connection, and what the client has not read
-/// yet might be lost: the last that it is told, its acknowledgements among it.
-fn part(stream: &TcpStream, transport: Arc<Transport>, slot: Option<Slot>) {
-    if transport.written() == 0 {
-        // It was told nothing that could be lost.
-        return;
-    }
-    // Closing the original leaves the connection to its copy.
-    let copy = SockRef::from(stream).try_clone();
-    let (Ok(copy), Ok(runtime)) = (copy, Handle::try_current()) else {
-        return;
-    };
-    runtime.spawn(async move {
-        let mut stream = TcpStream::from_std(copy.into())?;
-        stream.shutdown().await?;
-        let (mut rest, mut nowhere) = ((&mut stream).take(PARTING_BYTES), sink());
-        tokio::select! {
-            _ = tokio::io::copy(&mut rest, &mut nowhere) => {}
-            () = poll_fn(|cx| transport.poll_cut(cx)) => {}
-            () = sleep(PARTING_TIME) => forget_unsent(&stream),
-        }
-        // Its place is free when it is closed.
-        drop(stream);
-        drop(slot);
-        io::Result::Ok(())
-    });
-}
-
-/// Makes closing throw away what the kernel still holds for the peer, which would not take it.
-fn forget_unsent(stream: &TcpStream) {
-    if let Err(error) = stream.set_zero_linger() {
-        tracing::debug!(%error, "cannot set the options of a connection");
-    }
-}
-
-/// Has the kernel acknowledge what was read without a delay. A client that leaves Nagle's algorithm on
-/// (RFC 896) holds back each second small message until the first one is acknowledged, so that a delay
-/// of ours would be one of its messages, and would split what it sent in one go. Linux forgets the
-/// option, so it is set again after each read.
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
-fn acknowledge_at_once(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = stream.set_quickack(true) {
-        tracing::debug!(%error, "cannot set the options of a connection");
-    }
 }

@@ -13,24 +13,33 @@ pub mod limits;
 pub mod listener;
 mod metrics;
 mod origin;
+mod redirect;
 mod refusal;
+mod start_error;
+mod tcp;
+pub mod tls;
 pub mod vital;
 
 use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
 use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
-use crate::store::{Error as StoreError, OpenError, Outbox, Store};
+use crate::store::{Outbox, Store};
 use connections::Connections;
 use control::Control;
 use data_folder::DataFolder;
+use limits::ConnectionLimits;
+use listener::serve_in;
 use metrics::Metrics;
+use redirect::Redirect;
 use socketioxide::SocketIo;
+pub use start_error::StartError;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Tls;
+use tls::files::FilesError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -47,72 +56,27 @@ const FANOUT: &str = "the fan-out";
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
-/// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error))]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The address of the metrics' own cannot be listened on.
-    #[error(
-        "cannot listen on {address} for metrics: {error}; choose another in metrics.listen, or none"
-    )]
-    ListenForMetrics {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The database.
-    #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
-    Store {
-        /// Its file.
-        database: PathBuf,
-        /// What is wrong with it.
-        error: OpenError,
-    },
-    /// A file of the data folder.
-    #[error("cannot use the data folder: {0}")]
-    Folder(#[from] io::Error),
-    /// The domain.
-    #[error("cannot start: {}", why(.0))]
-    Chat(#[from] ChatError),
-}
-
-fn listen_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "stop what uses it, or choose another with --listen",
-        io::ErrorKind::AddrNotAvailable => {
-            "it is no address of this machine, so choose another with --listen, such as 0.0.0.0 for all of them"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "choose a port from 1024 on with --listen, or allow this one: in systemd's unit by \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE"
-        }
-        _ => "choose another with --listen",
-    }
-}
-
-fn database_hint(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::Database(StoreError::Full) => "; make room on its disk",
-        OpenError::Database(_) => {
-            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
-        }
-        // These say by themselves what to do.
-        _ => "",
-    }
+/// Listens on an address that the flag or key `setting` has set.
+async fn bind(
+    address: SocketAddr,
+    setting: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |error| StartError::Listen {
+        address,
+        setting,
+        error,
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let real = listener.local_addr().map_err(refused)?;
+    Ok((listener, real))
 }
 
 /// A running server.
 pub struct Server {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    redirect: Option<SocketAddr>,
+    tls: Option<Tls>,
     chat: Arc<Chat>,
     store: Store,
     realtime: Arc<Realtime>,
@@ -134,21 +98,25 @@ impl Server {
         folder: DataFolder,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let wanted = config.server.listen;
-        let in_use = |error| StartError::Listen {
-            address: wanted,
-            error,
+        let (tls, renewal) = tls::open(&config.tls, &folder)?;
+        let (listener, address) = bind(config.server.listen, "--listen").await?;
+        let redirect = match config.tls.redirect_from {
+            Some(from) => Some(bind(from, "tls.redirect_from").await?),
+            None => None,
         };
-        let listener = TcpListener::bind(wanted).await.map_err(in_use)?;
-        let address = listener.local_addr().map_err(in_use)?;
-        let monitored = listen_for_metrics(&config).await?;
-        if config.server.public_url.is_empty() && address.ip().is_unspecified() {
+        let monitored = match config.metrics.listen {
+            Some(at) => Some(bind(at, "metrics.listen").await?),
+            None => None,
+        };
+        let is_unnamed = config.server.public_url.is_empty();
+        let config = with_public_url(config, address);
+        let public_url = &config.server.public_url;
+        if is_unnamed && address.ip().is_unspecified() && config.tls.domains.is_empty() {
             tracing::warn!(
                 "set server.public_url to the address that people use: links of invites would begin \
-                 with http://{address}, which leads nowhere"
+                 with {public_url}, which leads nowhere"
             );
         }
-        let config = with_public_url(config, address);
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
@@ -164,10 +132,11 @@ impl Server {
         let service = front::service(&config, entrance.clone(), router, chat.clone());
         let control = Control::open(&folder, chat.clone())?;
         let (stop, stopping) = watch::channel(false);
-        let limits = (&config.server).into();
-        let (connections, accepting) = listener::serve(listener, limits, service, stopping.clone());
+        let limits = ConnectionLimits::from(&config.server);
+        let connections = Connections::of(&limits);
         metrics.watch_connections(&connections);
         let mut vital = Vital::default();
+        vital.spawn(FANOUT, run_fanout(chat.clone(), outbox, signals));
         let metrics_address = monitored.as_ref().map(|(_, address)| *address);
         if let Some((listener, address)) = monitored {
             let limits = metrics::limits(&config.server);
@@ -179,7 +148,24 @@ impl Server {
         if is_shown || metrics_address.is_some() {
             vital.spawn("the look at timers", metrics.watch_delays(stopping.clone()));
         }
-        vital.spawn(FANOUT, run_fanout(chat.clone(), outbox, signals));
+        if let Some(renewal) = renewal {
+            vital.spawn("the renewal of certificates", renewal.run(stopping.clone()));
+        }
+        let redirect = redirect.map(|(listener, from)| {
+            let to = Redirect::to(config.server.public_origin().unwrap_or_default());
+            let (limits, stopping) = (limits.clone(), stopping.clone());
+            let accepting = serve_in(&connections, listener, None, limits, to, stopping);
+            vital.spawn("the listener for HTTP", accepting);
+            from
+        });
+        let accepting = serve_in(
+            &connections,
+            listener,
+            tls.clone(),
+            limits,
+            service,
+            stopping,
+        );
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
         tracing::info!(
@@ -191,6 +177,8 @@ impl Server {
         Ok(Self {
             address,
             metrics_address,
+            redirect,
+            tls,
             chat,
             store,
             realtime,
@@ -213,6 +201,24 @@ impl Server {
     /// The address that shows metrics and nothing else, if there is one.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// The address whose HTTP leads to `https://`, if there is one.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect
+    }
+
+    /// Whether the server speaks TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the files of the certificate again, if it is in files.
+    ///
+    /// # Errors
+    /// [`FilesError`] when they cannot be used; new connections get what they got before.
+    pub fn reload_certificate(&self) -> Result<(), FilesError> {
+        self.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
     /// The domain.
@@ -299,19 +305,6 @@ impl Offline {
     }
 }
 
-/// Listens on the address of the metrics' own, if they have one.
-async fn listen_for_metrics(
-    config: &Config,
-) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
-    let Some(address) = config.metrics.listen else {
-        return Ok(None);
-    };
-    let failed = |error| StartError::ListenForMetrics { address, error };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok(Some((listener, bound)))
-}
-
 async fn open(
     folder: &DataFolder,
     config: &Arc<Config>,
@@ -339,13 +332,18 @@ fn give_up(why: &str) {
     std::process::exit(1);
 }
 
-/// An unset public address is the one that is listened on.
+/// An unset public address is the first name of the certificate that is got by ACME, whose port has to be
+/// 443, or else the address that is listened on.
 fn with_public_url(config: Arc<Config>, address: SocketAddr) -> Arc<Config> {
     if !config.server.public_url.is_empty() {
         return config;
     }
     let mut config = Arc::unwrap_or_clone(config);
-    config.server.public_url = format!("http://{address}");
+    config.server.public_url = match config.tls.domains.first() {
+        Some(domain) => format!("https://{domain}"),
+        None if config.tls.is_on() => format!("https://{address}"),
+        None => format!("http://{address}"),
+    };
     Arc::new(config)
 }
 

@@ -13,7 +13,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::headers;
-use crate::chat::Error;
+use super::limits::GuardLimits;
+use super::tls::{Accepted, Stream, Tls};
+use crate::chat::{Code, Error};
 
 /// How many refused connections are answered at a time; others are only closed.
 const MAX_REFUSALS_AT_ONCE: usize = 256;
@@ -31,18 +33,24 @@ pub enum Refusal {
     Full,
     /// There are as many connections from this address as there may be: 429.
     TooManyFromAddress,
+    /// It speaks plain HTTP where TLS is spoken: 400.
+    NotTls,
 }
 
 /// Tells refused clients why, some at a time and without anybody waiting for it.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     permits: Arc<Semaphore>,
+    tls: Option<Tls>,
+    guard: GuardLimits,
 }
 
 impl Refusals {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tls: Option<Tls>, guard: GuardLimits) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(MAX_REFUSALS_AT_ONCE)),
+            tls,
+            guard,
         }
     }
 
@@ -53,8 +61,20 @@ impl Refusals {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return;
         };
+        let tls = self.tls.clone().filter(|_| refusal != Refusal::NotTls);
+        let guard = self.guard;
+        let told = async move {
+            let stream = match tls {
+                None => Stream::Plain(stream),
+                Some(tls) => match tls.accept(stream, guard).await? {
+                    Accepted::Client(stream) => stream,
+                    Accepted::Plain(_) | Accepted::Authority => return Ok(()),
+                },
+            };
+            tell(stream, id, refusal).await
+        };
         tokio::spawn(async move {
-            let _ = timeout(REFUSAL_TIMEOUT, tell(stream, id, refusal)).await;
+            let _ = timeout(REFUSAL_TIMEOUT, told).await;
             drop(permit);
         });
     }
@@ -62,7 +82,7 @@ impl Refusals {
 
 /// Answers the request that the client is sending, whatever it is, and reads on until the client
 /// closes: closing with unread bytes would reset the connection, and the answer might be lost.
-async fn tell(mut stream: TcpStream, id: Uuid, refusal: Refusal) -> io::Result<()> {
+async fn tell(mut stream: Stream, id: Uuid, refusal: Refusal) -> io::Result<()> {
     let mut unread = [0; 512];
     if stream.read(&mut unread).await? == 0 {
         return Ok(());
@@ -87,12 +107,21 @@ fn response(id: Uuid, refusal: Refusal) -> String {
                 ..Error::rate_limited(RETRY_AFTER)
             },
         ),
+        Refusal::NotTls => (
+            "400 Bad Request",
+            Error::new(
+                Code::InvalidInput,
+                "This server speaks HTTPS here; begin the address with https://.",
+            ),
+        ),
     };
+    let again = error.retry_after();
+    let again = again.map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
     let body = json!({ "error": error }).to_string();
-    let (length, seconds) = (body.len(), RETRY_AFTER.as_secs());
+    let length = body.len();
     let always = headers::lines();
     format!(
-        "HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nx-request-id: {id}\r\n\
+        "HTTP/1.1 {status}\r\n{again}x-request-id: {id}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\
          Connection: close\r\n{always}\r\n{body}"
     )

@@ -15,6 +15,7 @@ mod setup;
 mod sign_ins;
 mod snapshots;
 mod terminal;
+mod tls;
 mod user;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -205,7 +206,7 @@ impl Running {
         self.ready = format!("{}\n{}", self.line(), self.line());
         let (_, address) = self
             .ready
-            .split_once("http://")
+            .split_once("://")
             .unwrap_or_else(|| panic!("{}", self.log()));
         let address = address.split_whitespace().next().unwrap();
         self.address = address.parse().unwrap();

@@ -1,6 +1,8 @@
 //! The configuration: what wins, what is refused, and what the refusal says.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod tls;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -215,7 +217,7 @@ listen = "127.0.0.1:1" => 1:1: unknown key "listen"; did you mean "server.listen
 limits.max_connections = 5 => 1:8: unknown key "limits.max_connections"; did you mean "server.max_connections"?
 log.colour = 1 => 1:5: unknown key "log.colour"; known here: "log.format", "log.level"
 [limit] => 1:2: unknown section "limit"; did you mean "limits"?
-[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, metrics, rooms, server
+[database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, metrics, rooms, server, tls
 server = 5 => 1:1: "server" is a section; write [server] on a line of its own
 [[server]] => 1:3: "server" is a section; write [server] on a line of its own
 "#;
@@ -428,7 +430,7 @@ CHATD_DATA_DIR=x => unknown variable; did you mean CHATD_DATA__DIR?
 CHATD_LOG_LEVL=x => unknown variable; did you mean CHATD_LOG__LEVEL?
 CHATD_LIMITS_EVENT_BURST=5 => unknown variable; did you mean CHATD_LIMITS__EVENTS_BURST?
 CHATD__LISTEN=x => unknown variable; did you mean CHATD_SERVER__LISTEN?
-CHATD___=x => unknown variable; the sections are accounts, data, limits, log, metrics, rooms, server
+CHATD___=x => unknown variable; the sections are accounts, data, limits, log, metrics, rooms, server, tls
 ";
     assert_variables_refused(cases);
 }

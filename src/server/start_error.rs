@@ -1,0 +1,66 @@
+//! Why a server did not start, and what to do about it.
+
+use super::tls::files::FilesError;
+use super::why;
+use crate::chat::Error as ChatError;
+use crate::store::{Error as StoreError, OpenError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error, setting))]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// The flag or key that sets it.
+        setting: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The database.
+    #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
+    Store {
+        /// Its file.
+        database: PathBuf,
+        /// What is wrong with it.
+        error: OpenError,
+    },
+    /// A file of the data folder.
+    #[error("cannot use the data folder: {0}")]
+    Folder(#[from] io::Error),
+    /// The certificate's files.
+    #[error("cannot speak TLS: {0}")]
+    Tls(#[from] FilesError),
+    /// The domain.
+    #[error("cannot start: {}", why(.0))]
+    Chat(#[from] ChatError),
+}
+
+fn listen_hint(error: &io::Error, setting: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("stop what uses it, or choose another with {setting}"),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "it is no address of this machine, so choose another with {setting}, such as 0.0.0.0 for all of them"
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "choose a port from 1024 on with {setting}, or allow this one: in systemd's unit by \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE"
+        ),
+        _ => format!("choose another with {setting}"),
+    }
+}
+
+fn database_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Database(StoreError::Full) => "; make room on its disk",
+        OpenError::Database(_) => {
+            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
+        }
+        // These say by themselves what to do.
+        _ => "",
+    }
+}

@@ -1,0 +1,148 @@
+//! The certificate is in files of the operator's.
+
+use super::super::{Place, Ran, place};
+use super::{Authority, Pair, ask, connect, serve, shake_hands, shown, written};
+use rustix::process::Signal;
+use std::time::Instant;
+
+#[test]
+fn people_come_by_https_and_only_by_http_1() {
+    let (place, authority) = (place(), Authority::new());
+    let server = serve(&place, &authority.pair(), &[]);
+    let said = format!("https://{}", server.address);
+    assert!(
+        server.ready.lines().next().unwrap().ends_with(&said),
+        "{}",
+        server.ready
+    );
+    let mut secure = connect(&server, &authority.trust(&["h2", "http/1.1"]));
+    assert_eq!(secure.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let answer = ask(&mut secure, "/healthz");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.contains("strict-transport-security: max-age=31536000\r\n"),
+        "{answer}"
+    );
+    // Links lead there, too.
+    let setup: Vec<_> = (0..2).map(|_| server.line()).collect();
+    assert!(
+        setup[1].trim().starts_with(&format!("{said}/setup#")),
+        "{setup:?}"
+    );
+    let refused = shake_hands(&server, &authority.trust(&["h2"]), "127.0.0.1");
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("NoApplicationProtocol")
+    );
+    server.stop();
+}
+
+#[test]
+fn a_hangup_changes_the_certificate_for_new_connections_and_keeps_the_old_ones() {
+    let (place, authority) = (place(), Authority::new());
+    let trust = authority.trust(&["http/1.1"]);
+    let [first, second] = [authority.pair(), authority.pair()];
+    let server = serve(&place, &first, &[]);
+    let mut old = connect(&server, &trust);
+    assert_eq!(shown(&old), first.der);
+    assert!(ask(&mut old, "/healthz").starts_with("HTTP/1.1 200 "));
+
+    written(&place, &second);
+    // Nothing is read before somebody says so.
+    assert_eq!(shown(&connect(&server, &trust)), first.der);
+    server.signal(Signal::HUP);
+    let deadline = Instant::now() + super::START;
+    while shown(&connect(&server, &trust)) != second.der {
+        assert!(Instant::now() < deadline, "{}", server.log());
+    }
+    assert!(ask(&mut old, "/healthz").starts_with("HTTP/1.1 200 "));
+
+    // What cannot be used changes nothing, and the log says why.
+    std::fs::write(place.root.path().join("key.pem"), &first.key).unwrap();
+    server.signal(Signal::HUP);
+    server.logged(&["ERROR", "stays the one that it was", "does not belong"]);
+    assert_eq!(shown(&connect(&server, &trust)), second.der);
+    assert!(ask(&mut old, "/healthz").starts_with("HTTP/1.1 200 "));
+    server.stop();
+}
+
+/// What `serve` and `config check` say of these files.
+fn refused(place: &Place, pair: &Pair) -> String {
+    let files = written(place, pair);
+    let said = [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["config", "check"],
+    ]
+    .map(|args| {
+        let mut command = place.command(args);
+        let command = command.envs(files.iter().map(|(name, path)| (name, path)));
+        let ran = Ran::from(command.output().unwrap());
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        ran.stderr
+    });
+    assert!(!place.data.exists());
+    let [serve, check] = said;
+    assert_eq!(serve.replace("cannot speak TLS: ", ""), check);
+    check
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_in_a_sentence_and_nothing_is_made() {
+    let (place, authority) = (place(), Authority::new());
+    let good = authority.pair();
+    let with = |certificate: &str, key: &str| {
+        let pair = Pair {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            der: Vec::new(),
+        };
+        refused(&place, &pair)
+    };
+    let told = with(&good.certificate, &authority.pair().key);
+    assert!(
+        told.contains("does not belong to the first certificate"),
+        "{told}"
+    );
+    let told = with(&good.key, &good.key);
+    assert!(told.contains("no certificate in it"), "{told}");
+    let told = with(&good.certificate.replace('M', "!"), &good.key);
+    assert!(told.contains("no certificate in it"), "{told}");
+    let told = with(&good.certificate, "");
+    assert!(told.contains("no private key in it"), "{told}");
+    let locked = good.key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+    let told = with(&good.certificate, &locked);
+    assert!(told.contains("without a password"), "{told}");
+    let told = refused(&place, &authority.expired());
+    assert!(
+        told.contains("has expired, on 2020-03-31; renew it"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let place = place();
+    let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
+    let command = command
+        .env("CHATD_TLS__CERTIFICATE", "/nowhere/certificate.pem")
+        .env("CHATD_TLS__KEY", "/nowhere/key.pem");
+    let ran = Ran::from(command.output().unwrap());
+    let words = [
+        "\"/nowhere/certificate.pem\" of tls.certificate cannot be read",
+        "name a file that is there",
+    ];
+    ran.ended(1, &words);
+    assert!(!place.data.exists());
+}
+
+#[test]
+fn a_certificate_without_a_key_is_a_mistake_of_the_configuration() {
+    let place = place();
+    let mut command = place.command(["config", "check"]);
+    let command = command.env("CHATD_TLS__CERTIFICATE", "certificate.pem");
+    Ran::from(command.output().unwrap())
+        .ended(78, &["CHATD_TLS__CERTIFICATE: ", "needs \"tls.key\""]);
+}
