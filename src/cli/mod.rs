@@ -3,12 +3,15 @@
 //! Data goes to stdout, words to stderr. What went wrong is a [`Failure`], whose [`Exit`] becomes the
 //! exit code.
 
+mod backup;
 mod config;
 mod door;
 mod exit;
 mod log;
 mod password;
+mod progress;
 mod prompt;
+mod restore;
 mod serve;
 mod table;
 mod user;
@@ -38,6 +41,7 @@ Examples:
   chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
+  chatd backup /mnt/usb/chat.backup                    while the server runs
   chatd config default > chatd.toml                    begin a configuration file
 
 \"chatd help serve\" and the like say more.";
@@ -74,6 +78,10 @@ enum Command {
     Serve(serve::Serve),
     /// Make and change accounts, whether or not the server runs
     User(user::User),
+    /// Put all that must not be lost into one file, also while the server runs
+    Backup(backup::Backup),
+    /// Make a data folder of a backup
+    Restore(restore::Restore),
     /// Show and check the configuration
     Config(config::Config),
 }
@@ -90,6 +98,8 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(self.places),
             Command::User(user) => user.run(self.places),
+            Command::Backup(backup) => backup.run(self.places),
+            Command::Restore(restore) => restore.run(self.places),
             Command::Config(config) => config.run(self.places),
         }
     }

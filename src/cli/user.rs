@@ -4,7 +4,7 @@ use super::door::Door;
 use super::password::{Chosen, Source};
 use super::table::table;
 use super::{Failure, Places, block_on, log, print, say};
-use crate::config::{Config, LogLevel};
+use crate::config::Config;
 use crate::model::{EmailAddress, Invalid, Username};
 use crate::server::control::{Account, Answer, Request, Role};
 use clap::builder::PossibleValue;
@@ -151,13 +151,7 @@ fn why(invalid: &Invalid) -> String {
 impl User {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
         let config = places.load(None, None)?.config;
-        // What a server tells about its work is noise around the answer of a command.
-        let level = match config.log.level {
-            LogLevel::Off => LogLevel::Off,
-            LogLevel::Error => LogLevel::Error,
-            _ => LogLevel::Warn,
-        };
-        log::start(level, config.log.format);
+        log::start_quietly(&config.log);
         self.command.run(config)
     }
 }
@@ -239,7 +233,7 @@ async fn change(mut door: Door, request: Request) -> Result<Account, Failure> {
     door.close().await;
     match answer? {
         Answer::User(account) => Ok(account),
-        Answer::Users { .. } => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 

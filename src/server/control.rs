@@ -6,10 +6,12 @@
 //! 64 KiB. Whoever may open the socket may do everything: it is for the owner of the folder only.
 
 mod client;
+mod copies;
 mod listener;
 mod place;
 
 pub use client::{AskError, ask, is_served};
+pub use copies::Copies;
 pub use listener::Control;
 
 use crate::chat::{Chat, Code, Error, NewAccount, Page};
@@ -63,6 +65,18 @@ pub enum Request {
         name: String,
         /// Whether it is disabled from now on.
         disabled: bool,
+    },
+    /// Begin a copy of the database, in the data folder.
+    BeginCopy,
+    /// Say how far a copy is. One that is not asked about for 10 s is removed.
+    AskCopy {
+        /// The number that it was given.
+        number: u64,
+    },
+    /// Remove a copy.
+    EndCopy {
+        /// The number that it was given.
+        number: u64,
     },
 }
 
@@ -161,6 +175,24 @@ pub enum Answer {
         /// Where the next page begins, if there is one.
         next_cursor: Option<String>,
     },
+    /// A copy of the database.
+    Copy(Copy),
+    /// It is done, and there is nothing to say.
+    Done,
+}
+
+/// How far a copy of the database is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copy {
+    /// What it is known by.
+    pub number: u64,
+    /// Pages that are copied.
+    pub done: u64,
+    /// Pages in all; they become more while others write.
+    pub pages: u64,
+    /// Whether the file is there as a whole.
+    pub is_ready: bool,
 }
 
 /// Why nothing came of a request.
@@ -193,16 +225,17 @@ pub type Outcome = Result<Answer, Refusal>;
 ///
 /// # Errors
 /// A [`Refusal`] that names what was asked for and the way out. The cause of a fault is in the log only.
-pub async fn perform(chat: &Chat, request: &Request) -> Outcome {
-    act(chat, request).await.map_err(|error| {
+pub async fn perform(chat: &Chat, copies: &Copies, request: &Request) -> Outcome {
+    let performed = act(chat, copies, request).await;
+    performed.unwrap_or_else(|error| {
         if let Some(cause) = &error.cause {
             tracing::error!(%cause, "a request of the command line failed by the server's fault");
         }
-        explain(request, &error)
+        Err(explain(request, &error))
     })
 }
 
-async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
+async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome, Error> {
     let user = match request.clone() {
         Request::AddUser {
             username,
@@ -222,10 +255,10 @@ async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
         }
         Request::ListUsers { cursor } => {
             let page = chat.users(Page::new(None, cursor.as_deref())?).await?;
-            return Ok(Answer::Users {
+            return Ok(Ok(Answer::Users {
                 users: page.items.into_iter().map(Account::from).collect(),
                 next_cursor: page.next_cursor,
-            });
+            }));
         }
         Request::SetPassword { name, password } => {
             let password = chat.new_password("password", &password.0)?;
@@ -243,8 +276,11 @@ async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
             tracing::info!(id = %user.id, disabled, "account set from the command line");
             user
         }
+        Request::BeginCopy => return Ok(copies.begin().await),
+        Request::AskCopy { number } => return Ok(copies.ask(number)),
+        Request::EndCopy { number } => return Ok(copies.end(number).await),
     };
-    Ok(Answer::User(user.into()))
+    Ok(Ok(Answer::User(user.into())))
 }
 
 /// Says what is wrong in the words of who asked: the domain knows no names any more by then.

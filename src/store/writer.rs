@@ -1,14 +1,16 @@
 //! The writer: one thread, one connection, many commands to a commit.
 
+use super::backup::Order;
 use super::checkpoint::{Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
 use super::{Error, Fatal, room_left};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 /// At most so many commands share a commit.
@@ -29,19 +31,23 @@ pub(super) struct Writer {
     database: PathBuf,
     connection: rusqlite::Connection,
     queue: Receiver<Box<dyn Job>>,
+    /// Copies to be made between batches.
+    copies: Receiver<Order>,
     outbox: OutboxSender,
     fatal: Fatal,
     /// Set while readers are to end.
     hurry: Arc<AtomicBool>,
     /// When a full disk was last warned of.
-    warned_at: Option<Instant>,
+    warned_at: Cell<Option<Instant>>,
+    /// Commands since the log was copied back.
+    since_checkpoint: Cell<usize>,
 }
 
 impl Writer {
     pub fn new(
         database: &Path,
         connection: rusqlite::Connection,
-        queue: Receiver<Box<dyn Job>>,
+        (queue, copies): (Receiver<Box<dyn Job>>, Receiver<Order>),
         outbox: OutboxSender,
         fatal: Fatal,
         hurry: Arc<AtomicBool>,
@@ -50,43 +56,65 @@ impl Writer {
             database: database.to_owned(),
             connection,
             queue,
+            copies,
             outbox,
             fatal,
             hurry,
-            warned_at: None,
+            warned_at: Cell::new(None),
+            since_checkpoint: Cell::new(0),
         }
     }
 
     /// Works until every sender of the queue is gone and the queue is empty.
-    pub fn run(mut self) {
-        let mut since_checkpoint = 0;
+    pub fn run(self) {
         loop {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
                     // What a reader kept from being emptied is tried again the next time.
-                    if since_checkpoint > 0 && self.checkpoint(Checkpoint::Empty) {
-                        since_checkpoint = 0;
+                    if self.since_checkpoint.get() > 0 && self.checkpoint(Checkpoint::Empty) {
+                        self.since_checkpoint.set(0);
                     }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut batch = vec![first];
-            batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
-            since_checkpoint += batch.len();
-            self.commit(&mut batch);
-            let told = batch.into_iter().map(Job::told).collect();
-            if let Err(untold) = self.outbox.blocking_send(told) {
-                self.end_unheard(untold.0);
+            if !self.batch(first) {
                 break;
             }
-            if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
-                self.checkpoint(Checkpoint::CopyBack);
-                since_checkpoint = 0;
-            }
+            self.copy();
         }
         self.checkpoint(Checkpoint::Empty);
+    }
+
+    /// Commits a command and what waits behind it, and tells of it. Says whether somebody listens.
+    fn batch(&self, first: Box<dyn Job>) -> bool {
+        let mut batch = vec![first];
+        batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
+        let since_checkpoint = self.since_checkpoint.get() + batch.len();
+        self.since_checkpoint.set(since_checkpoint);
+        self.commit(&mut batch);
+        let told = batch.into_iter().map(Job::told).collect();
+        if let Err(untold) = self.outbox.blocking_send(told) {
+            self.end_unheard(untold.0);
+            return false;
+        }
+        if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS {
+            self.checkpoint(Checkpoint::CopyBack);
+            self.since_checkpoint.set(0);
+        }
+        true
+    }
+
+    /// Makes a copy if one was asked for, and goes on with a batch between its steps.
+    fn copy(&self) {
+        if let Ok(order) = self.copies.try_recv() {
+            order.carry_out(&self.connection, || match self.queue.try_recv() {
+                Ok(first) => self.batch(first),
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Disconnected) => false,
+            });
+        }
     }
 
     /// Nobody listens to the outbox any more. When the process is ending nobody gives commands either.
@@ -115,7 +143,7 @@ impl Writer {
 
     /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up. When there
     /// is no room commands run one by one, so that what needs none is not refused with what does.
-    fn commit(&mut self, batch: &mut [Box<dyn Job>]) {
+    fn commit(&self, batch: &mut [Box<dyn Job>]) {
         let mut together = batch.len();
         let mut rest = batch;
         while !rest.is_empty() {
@@ -146,7 +174,7 @@ impl Writer {
     }
 
     /// Sees to what went wrong with the database itself.
-    fn failed(&mut self, error: &Error) {
+    fn failed(&self, error: &Error) {
         match error {
             Error::Disk(why) => (self.fatal)(&format!("the disk failed: {why}")),
             Error::Full => self.warn_of_full_disk(),
@@ -154,19 +182,19 @@ impl Writer {
         }
     }
 
-    fn warn_of_full_disk(&mut self) {
+    fn warn_of_full_disk(&self) {
         let is_soon = |at: Instant| at.elapsed() < BETWEEN_WARNINGS;
-        if self.warned_at.is_some_and(is_soon) {
+        if self.warned_at.get().is_some_and(is_soon) {
             return;
         }
-        self.warned_at = Some(Instant::now());
+        self.warned_at.set(Some(Instant::now()));
         tracing::warn!(
             "the disk is full: what writes is refused with storage_full, reading still works; once there is room again writing goes on by itself"
         );
     }
 
     /// Runs jobs from the front in one transaction; says how many, and what spoiled all of them.
-    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> (usize, Option<Error>) {
+    fn transaction(&self, jobs: &mut [Box<dyn Job>]) -> (usize, Option<Error>) {
         if let Err(error) = self.sql("BEGIN IMMEDIATE") {
             return (jobs.len(), Some(error));
         }
@@ -187,7 +215,7 @@ impl Writer {
 
     /// Runs one command in a savepoint. An error means that the whole transaction is lost; a command
     /// that is merely refused keeps its refusal to itself.
-    fn one(&mut self, job: &mut Box<dyn Job>) -> Result<(), Error> {
+    fn one(&self, job: &mut Box<dyn Job>) -> Result<(), Error> {
         self.sql("SAVEPOINT command")?;
         let mut connection = &self.connection;
         let mut tx = Tx::new(&mut connection);
@@ -210,7 +238,7 @@ impl Writer {
         self.sql("RELEASE command")
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.sql("ROLLBACK")
         {
@@ -219,7 +247,7 @@ impl Writer {
     }
 
     /// Copies the write-ahead log back; says whether all of what was wanted is done.
-    fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
+    fn checkpoint(&self, wanted: Checkpoint) -> bool {
         match checkpoint(&self.connection, wanted, &self.hurry) {
             Ok(done) => done,
             Err(error) => {
@@ -231,7 +259,7 @@ impl Writer {
         }
     }
 
-    fn sql(&mut self, sql: &'static str) -> Result<(), Error> {
+    fn sql(&self, sql: &'static str) -> Result<(), Error> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
