@@ -3,7 +3,7 @@
 use super::backup::{blocking, interruptible, read, shown, summary};
 use super::{Failure, Places, block_on, log, say};
 use crate::chat::Clock;
-use crate::server::backup::restore;
+use crate::server::backup::{RestoreError, restore};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -37,8 +37,12 @@ impl Restore {
             let restored = blocking(move || {
                 let from = read(&self.file)?;
                 let now = Clock::default().now();
-                restore(from, &config.data.dir, self.force, now)
-                    .map_err(|error| Failure::failed(format!("{}: {error}", shown(&self.file))))
+                restore(from, &config.data.dir, self.force, now).map_err(|error| match error {
+                    RestoreError::Backup(_) => {
+                        Failure::failed(format!("{}: {error}", shown(&self.file)))
+                    }
+                    other => Failure::failed(other),
+                })
             });
             restored.await
         };

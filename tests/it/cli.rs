@@ -1,6 +1,7 @@
 //! The command line, the data folder and the control socket, through the real executable.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod backup;
 mod config;
 mod control;
 mod descriptors;
@@ -11,6 +12,7 @@ mod serve;
 mod setup;
 mod sign_ins;
 mod terminal;
+mod upgrade;
 mod user;
 
 use rustix::process::{Pid, Signal, kill_process};
