@@ -24,6 +24,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -55,7 +56,7 @@ struct Running {
     /// What it said on stdout when it was ready.
     ready: String,
     /// What it says on stdout after that, line by line.
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     log: PathBuf,
 }
 
@@ -158,7 +159,7 @@ impl Place {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             ready: String::new(),
-            lines: channel().1,
+            lines: Mutex::new(channel().1),
             log,
         }
     }
@@ -198,7 +199,7 @@ impl Running {
                 let _ = tell.send(line);
             }
         });
-        self.lines = told;
+        self.lines = Mutex::new(told);
         self.ready = format!("{}\n{}", self.line(), self.line());
         let (_, address) = self
             .ready
@@ -210,7 +211,7 @@ impl Running {
 
     /// The next line that it says on stdout.
     fn line(&self) -> String {
-        let line = self.lines.recv_timeout(START);
+        let line = self.lines.lock().unwrap().recv_timeout(START);
         line.unwrap_or_else(|_| panic!("{}", self.log()))
     }
 

@@ -10,6 +10,8 @@ use std::fs::write;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// What waits for nobody takes less than this, and less than a folder is waited for.
@@ -109,6 +111,7 @@ fn a_closed_terminal_stops_it_with_success_although_the_log_has_nowhere_to_go() 
         child,
         address: ([0, 0, 0, 0], 0).into(),
         ready: String::new(),
+        lines: Mutex::new(channel().1),
         log: place.root.path().join("log"),
     };
     server.wait_until_ready();

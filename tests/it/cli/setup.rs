@@ -63,7 +63,7 @@ fn whoever_has_the_link_is_the_first_admin_and_nobody_else_is() {
     let next = place.serve();
     assert_eq!(set_up(&next, &token, "bob"), 403);
     next.signal(rustix::process::Signal::TERM);
-    let rest = next.lines.iter().collect::<Vec<_>>();
+    let rest = next.lines.lock().unwrap().iter().collect::<Vec<_>>();
     assert!(rest.is_empty(), "{rest:?}");
 }
 

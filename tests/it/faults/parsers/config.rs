@@ -2,7 +2,7 @@
 
 use super::{CALLED, hold, numbers, texts};
 use chatd::config::{
-    Config, ConfigError, Loaded, LogFormat, LogLevel, Registration, Sources, load,
+    Config, ConfigError, ConfigErrors, Loaded, LogFormat, LogLevel, Registration, Sources, load,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
@@ -13,6 +13,11 @@ use std::time::Duration;
 /// Files are written for each input, which takes its time.
 const FILES: (u32, u32) = (5_000, 300);
 
+/// The first mistake stands for all of them.
+fn first(errors: ConfigErrors) -> ConfigError {
+    errors.0.into_iter().next().unwrap()
+}
+
 fn load_file(content: &[u8]) -> Result<Loaded, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
@@ -21,6 +26,7 @@ fn load_file(content: &[u8]) -> Result<Loaded, ConfigError> {
         file: Some(path),
         ..Sources::default()
     })
+    .map_err(first)
 }
 
 fn load_env(env: Vec<(String, String)>) -> Result<Loaded, ConfigError> {
@@ -28,6 +34,7 @@ fn load_env(env: Vec<(String, String)>) -> Result<Loaded, ConfigError> {
         env,
         ..Sources::default()
     })
+    .map_err(first)
 }
 
 fn is_readable(error: &ConfigError) {
