@@ -116,11 +116,7 @@ fn a_file_of_somebody_else_is_no_backup() {
     let (path, ..) = taken(&place);
     let foreign = ["is no backup of chatd"];
     must_be_refused(&place, b"dear diary, ", &foreign);
-    must_be_refused(
-        &place,
-        &tar_of(&[("../../etc/passwd", b"root")][..0]),
-        &["cut off"],
-    );
+    must_be_refused(&place, &tar_of(&[]), &["cut off"]);
     must_be_refused(&place, &tar_of(&[("holiday.jpg", b"beach")]), &foreign);
     must_be_refused(&place, &tar_of(&[("manifest.json", b"{}")]), &foreign);
     let Parts { manifest, .. } = parts(&path);
