@@ -5,7 +5,7 @@ mod file;
 mod take;
 
 use super::{Failure, Places, block_on, log, say};
-use crate::server::backup::{Manifest, unpack, verify};
+use crate::server::backup::{BackupError, Manifest, unpack, verify};
 use clap::Args;
 use file::{Target, Temporary};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,13 @@ async fn check(path: PathBuf) -> Result<(), Failure> {
     let place = folder.path().to_owned();
     let manifest = blocking(move || {
         let from = file::read(&path)?;
-        let named = |error| Failure::failed(format!("{}: {error}", shown(&path)));
+        let named = |error| {
+            let hint = match &error {
+                BackupError::Unwritten { .. } => "; name a place with more room in $TMPDIR",
+                _ => "",
+            };
+            Failure::failed(format!("{}: {error}{hint}", shown(&path)))
+        };
         let manifest = unpack(from, &place).map_err(named)?;
         verify(&place, &manifest).map_err(named)?;
         Ok(manifest)

@@ -30,7 +30,13 @@ pub(super) fn is_standard(path: &Path) -> bool {
 /// A sentence that names it.
 pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if is_standard(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            return Err(Failure::failed(
+                "a backup cannot be typed; name its file, or send it to stdin",
+            ));
+        }
+        return Ok(Box::new(stdin.lock()));
     }
     let file = File::open(path).map_err(|error| {
         let hint = match error.kind() {
@@ -93,6 +99,13 @@ impl Unfinished {
         match path.symlink_metadata() {
             Ok(there) if there.is_dir() => {
                 let text = format!("\"{}\" is a folder; name a file in it", path.display());
+                return Err(Failure::failed(text));
+            }
+            Ok(there) if !there.is_file() && !there.is_symlink() => {
+                let text = format!(
+                    "\"{}\" is no file; name \"-\" instead, and send stdout there",
+                    path.display()
+                );
                 return Err(Failure::failed(text));
             }
             Ok(_) if !replaces => return Err(is_there(path)),

@@ -31,35 +31,26 @@ pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::R
     // A bit that flips anywhere in it is found out.
     encoder.include_checksum(true)?;
     let mut tar = Builder::new(encoder);
+    let made_at = source.made_at;
+    let mut append = |name: &str, bytes: u64, content: &mut dyn Read| {
+        let mut header = Header::new_gnu();
+        header.set_size(bytes);
+        header.set_mode(FILE_MODE);
+        header.set_mtime(u64::try_from(made_at.seconds()).unwrap_or(0));
+        header.set_entry_type(EntryType::Regular);
+        tar.append_data(&mut header, name, content)
+    };
     let manifest = serde_json::to_vec_pretty(&source.manifest)?;
-    append(&mut tar, MANIFEST, manifest.len() as u64, &manifest[..])?;
-    append(
-        &mut tar,
-        SECRET,
-        source.secret.len() as u64,
-        &source.secret[..],
-    )?;
-    let database = Counted {
+    append(MANIFEST, manifest.len() as u64, &mut &manifest[..])?;
+    append(SECRET, source.secret.len() as u64, &mut &source.secret[..])?;
+    let mut database = Counted {
         from: source.database.take(source.bytes),
         done: 0,
         all: source.bytes,
         told,
     };
-    append(&mut tar, DATABASE, source.bytes, database)?;
+    append(DATABASE, source.bytes, &mut database)?;
     tar.into_inner()?.finish()?.flush()
-}
-
-fn append<W: Write>(
-    tar: &mut Builder<W>,
-    name: &str,
-    bytes: u64,
-    content: impl Read,
-) -> io::Result<()> {
-    let mut header = Header::new_gnu();
-    header.set_size(bytes);
-    header.set_mode(FILE_MODE);
-    header.set_entry_type(EntryType::Regular);
-    tar.append_data(&mut header, name, content)
 }
 
 /// What is read of a file, told.

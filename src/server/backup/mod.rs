@@ -83,6 +83,7 @@ pub enum BackupError {
 /// A copy that a server has made in its data folder, open, with what it takes to make a backup of it.
 #[derive(Debug)]
 pub struct Source {
+    made_at: Time,
     manifest: Manifest,
     secret: Vec<u8>,
     database: File,
@@ -108,6 +109,7 @@ impl Source {
             io::Error::other("the data folder has no jwt.secret; start the server")
         })?;
         Ok(Self {
+            made_at: now,
             manifest: Manifest {
                 format: FORMAT,
                 chatd: env!("CARGO_PKG_VERSION").to_owned(),

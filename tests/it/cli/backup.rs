@@ -207,6 +207,7 @@ fn a_place_that_takes_no_backup_is_named_with_the_way_out() {
     place.add("ada", "longenough");
     for (args, said) in [
         ("backup data", "\"data\" is a folder; name a file in it"),
+        ("backup --force /dev/null", "\"/dev/null\" is no file"),
         ("backup nowhere/x", "\"nowhere/x\" cannot be written"),
         ("backup /proc/x", "\"/proc/x\" cannot be written"),
         ("backup --verify nowhere", "\"nowhere\" cannot be read"),

@@ -2,7 +2,7 @@
 
 use super::super::{either, report};
 use super::{Connection, chatd, executable, identity, in_the_database};
-use crate::harness::{Executable, Person};
+use crate::harness::{Executable, Person, small_disk};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
@@ -158,4 +158,38 @@ async fn a_backup_holds_what_was_acknowledged_before_it_began_and_holds_nobody_u
             f64::from(u32::try_from(count).unwrap()) / took.as_secs_f64(),
         ),
     );
+}
+
+#[tokio::test]
+async fn a_backup_that_the_disk_has_no_room_for_is_refused_before_it_fills_the_disk() {
+    const MIB: u64 = 1 << 20;
+    let Some(chatd) = small_disk::start(32 * MIB, MIB).await else {
+        return;
+    };
+    let ada = chatd.person("ada").await;
+    let room = ada.room("lounge", false).await;
+    for _ in 0..250 {
+        ada.say(&room, &"x".repeat(4000)).await;
+    }
+    let file = chatd.root().join("chat.backup");
+    let folder = small_disk::inside(&chatd);
+    // Of what is left all is taken but one MiB.
+    let disk = rustix::fs::statvfs(&folder).unwrap();
+    let rest = usize::try_from(disk.f_bavail * disk.f_frsize - MIB).unwrap();
+    std::fs::write(folder.join("more"), vec![0; rest]).unwrap();
+    let mut command = executable::command(executable::path());
+    command
+        .args(["backup", file.to_str().unwrap()])
+        .env("CHATD_DATA__DIR", &folder)
+        .stderr(std::process::Stdio::piped());
+    let ran = tokio::task::spawn_blocking(move || command.output());
+    let ran = ran.await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("too little room") && said.contains("make room"),
+        "{said}"
+    );
+    assert!(!file.exists() && !folder.join("backup.copy").exists());
+    assert_eq!(ada.say(&room, "still here").await["seq"], 251);
 }
