@@ -59,7 +59,7 @@ pub(super) enum Target {
 pub(super) struct Unfinished {
     file: File,
     path: PathBuf,
-    unfinished: PathBuf,
+    on_its_way: PathBuf,
     replaces: bool,
     is_whole: bool,
 }
@@ -133,7 +133,7 @@ impl Unfinished {
         Ok(Self {
             file,
             path: path.to_owned(),
-            unfinished,
+            on_its_way: unfinished,
             replaces,
             is_whole: false,
         })
@@ -157,7 +157,7 @@ impl Unfinished {
         if !self.replaces && self.path.symlink_metadata().is_ok() {
             return Err(is_there(&self.path));
         }
-        rename(&self.unfinished, &self.path).map_err(failed)?;
+        rename(&self.on_its_way, &self.path).map_err(failed)?;
         let folder = self.path.parent().filter(|parent| *parent != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))
             .and_then(|folder| folder.sync_all())
@@ -170,7 +170,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.is_whole {
-            let _ = remove_file(&self.unfinished);
+            let _ = remove_file(&self.on_its_way);
         }
     }
 }

@@ -104,7 +104,6 @@ pub fn unpack(from: impl Read, folder: &Path) -> Result<Manifest, BackupError> {
     }
     write(&folder.join(SECRET), &secret[..])?;
     write(&folder.join(DATABASE), next(DATABASE)?)?;
-    drop(entries);
     // The checksum stands at the end.
     io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(unreadable)?;
     Ok(manifest)

@@ -26,7 +26,10 @@ const FILE_MODE: u32 = 0o600;
 /// The newest schema that this program knows.
 pub fn newest_schema() -> i64 {
     let runner = migrations::migrations::runner();
-    let versions = runner.get_migrations().iter().map(|one| one.version());
+    let versions = runner
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
     versions.max().map_or(0, i64::from)
 }
 

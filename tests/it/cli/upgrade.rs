@@ -146,7 +146,7 @@ fn an_upgrade_that_fails_changes_nothing_and_pushes_no_copy_out() {
     for _ in 0..2 {
         let failed = place.run("serve --listen 127.0.0.1:0");
         failed.ended(1, &["could not be brought up to date"]);
-        assert_eq!(kept(&place), [PathBuf::new(); 0]);
+        assert!(kept(&place).is_empty(), "{:?}", kept(&place));
         let database = Connection::open(&path).unwrap();
         assert!(!database.table_exists(None, "users").unwrap());
         assert!(database.table_exists(None, "keepsake").unwrap());
