@@ -96,7 +96,7 @@ impl Order {
         let mut to = Connection::open(&self.path)?;
         to.execute_batch(COPY)?;
         let backup = Backup::new(from, &mut to)?;
-        let (mut step, mut known) = (STEP_PAGES, 0);
+        let (mut step, mut known) = (STEP_PAGES, i32::MAX);
         loop {
             match backup.step(step)? {
                 StepResult::Done => break,
@@ -107,11 +107,7 @@ impl Order {
             let progress = backup.progress();
             self.copying.note(progress.remaining, progress.pagecount);
             // However fast the database grows, the copy grows faster.
-            let grown = if known == 0 {
-                0
-            } else {
-                progress.pagecount - known
-            };
+            let grown = progress.pagecount.saturating_sub(known);
             step = STEP_PAGES.max(grown.saturating_mul(2));
             known = progress.pagecount;
             if self.copying.is_unwanted() || !between() {

@@ -5,7 +5,9 @@ mod damaged;
 
 use super::{Place, Ran, Running, Value, json, mode, place};
 use rusqlite::Connection;
+use rustix::process::geteuid;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -313,4 +315,25 @@ fn a_folder_reached_by_a_link_is_replaced_where_it_is() {
         .ended(0, &["Restored"]);
     assert!(link.is_symlink());
     assert_eq!(names(&link), ["chatd.db", "jwt.secret"]);
+}
+
+#[test]
+fn what_root_restores_for_a_service_belongs_to_the_services_own_user() {
+    /// Somebody who is not root.
+    const SERVICE: u32 = 4711;
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = place();
+    taken(&place);
+    chown(&place.data, Some(SERVICE), Some(SERVICE)).unwrap();
+    place
+        .run("restore --force chat.backup")
+        .ended(0, &["Restored"]);
+    let files = names(&place.data).into_iter();
+    let paths = files.map(|name| place.data.join(name));
+    for path in paths.chain([place.data.clone()]) {
+        let owner = path.metadata().unwrap();
+        assert_eq!((owner.uid(), owner.gid()), (SERVICE, SERVICE), "{path:?}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use super::{Place, Value, json, mode, place};
 use rusqlite::Connection;
+use rustix::process::geteuid;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 /// The passwords of the accounts in the databases of earlier schemas.
@@ -162,4 +164,24 @@ fn no_upgrade_happens_where_no_copy_can_be_kept() {
     refused.ended(1, &["brought up to date", "could not be kept", "backups"]);
     let database = Connection::open(&path).unwrap();
     assert!(!database.table_exists(None, "users").unwrap());
+}
+
+#[test]
+fn what_root_keeps_of_a_services_database_belongs_to_the_services_own_user() {
+    /// Somebody who is not root.
+    const SERVICE: u32 = 4711;
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = place();
+    let database = make(&place, OLD);
+    for path in [&place.data, &database] {
+        chown(path, Some(SERVICE), Some(SERVICE)).unwrap();
+    }
+    place.run("user list").ended(0, &[]);
+    let kept = kept(&place);
+    assert_eq!(kept.len(), 1);
+    for path in kept.iter().chain([&place.data.join("backups")]) {
+        assert_eq!(path.metadata().unwrap().uid(), SERVICE, "{path:?}");
+    }
 }

@@ -175,3 +175,24 @@ fn a_disk_that_becomes_full_amid_a_copy_costs_the_backup_and_nothing_else() {
     assert_eq!(said.status, 201, "{}", said.body);
     server.stop();
 }
+
+#[test]
+fn how_far_it_is_is_shown_on_a_terminal_and_nowhere_else() {
+    let place = place();
+    let (server, ..) = large(&place);
+    let quiet = place.run("backup quiet.backup");
+    quiet.ended(0, &["Wrote"]);
+    assert!(!quiet.stderr.contains('%'), "{}", quiet.stderr);
+    let chatd = env!("CARGO_BIN_EXE_chatd");
+    let shell = format!("{chatd} backup chat.backup");
+    let script = place
+        .command_of("script", ["-qec", &shell, "/dev/null"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&script.stdout);
+    assert!(shown.contains("packing: "), "{shown}");
+    // The line is gone at the end, and the words stand in its place.
+    let last = shown.rsplit("\r\u{1b}[K").next().unwrap();
+    assert!(last.starts_with("Wrote \"chat.backup\""), "{shown}");
+    server.stop();
+}
