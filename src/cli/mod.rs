@@ -3,6 +3,7 @@
 //! Data goes to stdout, words to stderr. What went wrong is a [`Failure`], whose [`Exit`] becomes the
 //! exit code.
 
+mod backup;
 mod config;
 mod confirm;
 mod doctor;
@@ -12,7 +13,9 @@ mod healthcheck;
 mod log;
 mod pages;
 mod password;
+mod progress;
 mod prompt;
+mod restore;
 mod room;
 mod serve;
 mod session;
@@ -47,6 +50,7 @@ Examples:
   chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
+  chatd backup /mnt/usb/chat.backup                    while the server runs
   chatd config default > chatd.toml                    begin a configuration file
   chatd doctor                                         look for what commonly breaks
 
@@ -84,6 +88,10 @@ enum Command {
     Serve(serve::Serve),
     /// Make and change accounts, whether or not the server runs
     User(user::User),
+    /// Put all that must not be lost into one file, also while the server runs
+    Backup(backup::Backup),
+    /// Make a data folder of a backup
+    Restore(restore::Restore),
     /// See and delete rooms, whether or not the server runs
     Room(room::Room),
     /// See and end sign-ins, whether or not the server runs
@@ -114,6 +122,8 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(self.places),
             Command::User(user) => user.run(self.places),
+            Command::Backup(backup) => backup.run(self.places),
+            Command::Restore(restore) => restore.run(self.places),
             Command::Room(room) => room.run(self.places),
             Command::Session(session) => session.run(self.places),
             Command::Stats(stats) => stats.run(self.places),

@@ -15,6 +15,11 @@ impl Time {
         Self(self.0.saturating_add(ms))
     }
 
+    /// As a part of a file's name, which sorts by time: `20260102T030405.678Z`.
+    pub fn in_a_name(self) -> String {
+        self.to_string().replace(['-', ':'], "")
+    }
+
     /// Whole seconds since 1970, as tokens have them.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)

@@ -6,11 +6,13 @@
 //! 64 KiB. Whoever may open the socket may do everything: it is for the owner of the folder only.
 
 mod client;
+mod copies;
 mod listener;
 mod place;
 mod shown;
 
 pub use client::{AskError, ask, is_served};
+pub use copies::Copies;
 pub use listener::Control;
 pub use shown::{Live, Room, Session, Stats};
 
@@ -95,6 +97,18 @@ pub enum Request {
     },
     /// Say how much there is.
     Stats,
+    /// Begin a copy of the database, in the data folder.
+    BeginCopy,
+    /// Say how far a copy is. One that is not asked about for 10 s is removed.
+    AskCopy {
+        /// The number that it was given.
+        number: u64,
+    },
+    /// Remove a copy.
+    EndCopy {
+        /// The number that it was given.
+        number: u64,
+    },
 }
 
 /// A password on its way; it is never shown, not even by a debugger's format.
@@ -212,6 +226,24 @@ pub enum Answer {
     },
     /// How much there is.
     Stats(Stats),
+    /// A copy of the database.
+    Copy(Copy),
+    /// It is done, and there is nothing to say.
+    Done,
+}
+
+/// How far a copy of the database is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copy {
+    /// What it is known by.
+    pub number: u64,
+    /// Pages that are copied.
+    pub done: u64,
+    /// Pages in all; they become more while others write.
+    pub pages: u64,
+    /// Whether the file is there as a whole.
+    pub is_ready: bool,
 }
 
 /// Why nothing came of a request.
@@ -239,16 +271,17 @@ pub type Outcome = Result<Answer, Refusal>;
 ///
 /// # Errors
 /// A [`Refusal`] that names what was asked for and the way out. The cause of a fault is in the log only.
-pub async fn perform(chat: &Chat, request: &Request) -> Outcome {
-    act(chat, request).await.map_err(|error| {
+pub async fn perform(chat: &Chat, copies: &Copies, request: &Request) -> Outcome {
+    let performed = act(chat, copies, request).await;
+    performed.unwrap_or_else(|error| {
         if let Some(cause) = &error.cause {
             tracing::error!(%cause, "a request of the command line failed by the server's fault");
         }
-        explain(request, &error)
+        Err(explain(request, &error))
     })
 }
 
-async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
+async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome, Error> {
     let user = match request.clone() {
         Request::AddUser {
             username,
@@ -268,10 +301,10 @@ async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
         }
         Request::ListUsers { cursor } => {
             let page = chat.users(Page::new(None, cursor.as_deref())?).await?;
-            return Ok(Answer::Users {
+            return Ok(Ok(Answer::Users {
                 users: page.items.into_iter().map(Account::from).collect(),
                 next_cursor: page.next_cursor,
-            });
+            }));
         }
         Request::SetPassword { name, password } => {
             let password = chat.new_password("password", &password.0)?;
@@ -289,22 +322,25 @@ async fn act(chat: &Chat, request: &Request) -> Result<Answer, Error> {
             tracing::info!(id = %user.id, disabled, "account set from the command line");
             user
         }
-        Request::ListRooms { cursor } => return rooms(chat, cursor).await,
-        Request::ShowRoom { id } => return Ok(Answer::Room(chat.any_room(id).await?.into())),
+        Request::ListRooms { cursor } => return rooms(chat, cursor).await.map(Ok),
+        Request::ShowRoom { id } => return Ok(Ok(Answer::Room(chat.any_room(id).await?.into()))),
         Request::DeleteRoom { id } => {
             let room = chat.delete_any_room(id).await?;
             tracing::info!(%id, "room deleted from the command line");
-            return Ok(Answer::Room(room.into()));
+            return Ok(Ok(Answer::Room(room.into())));
         }
-        Request::ListSessions { user, cursor } => return sessions(chat, user, cursor).await,
+        Request::ListSessions { user, cursor } => return sessions(chat, user, cursor).await.map(Ok),
         Request::EndSession { id } => {
             let session = chat.end_any_session(id).await?;
             tracing::info!(%id, "session ended from the command line");
-            return Ok(Answer::Session(session.into()));
+            return Ok(Ok(Answer::Session(session.into())));
         }
-        Request::Stats => return Ok(Answer::Stats(chat.totals().await?.into())),
+        Request::Stats => return Ok(Ok(Answer::Stats(chat.totals().await?.into()))),
+        Request::BeginCopy => return Ok(copies.begin().await),
+        Request::AskCopy { number } => return Ok(copies.ask(number)),
+        Request::EndCopy { number } => return Ok(copies.end(number).await),
     };
-    Ok(Answer::User(user.into()))
+    Ok(Ok(Answer::User(user.into())))
 }
 
 async fn rooms(chat: &Chat, cursor: Option<String>) -> Result<Answer, Error> {

@@ -15,26 +15,28 @@ use std::time::Duration;
 /// Locked by the process that owns the folder, and holds its process id.
 const LOCK: &str = "chatd.lock";
 /// The database.
-const DATABASE: &str = "chatd.db";
+pub(super) const DATABASE: &str = "chatd.db";
 /// What tokens are signed with.
-const SECRET: &str = "jwt.secret";
+pub(super) const SECRET: &str = "jwt.secret";
 /// The same on its way to disk.
 const NEW_SECRET: &str = "jwt.secret.new";
 /// Where a running server takes commands.
 const CONTROL_SOCKET: &str = "control.sock";
 /// Certificates that were got by ACME, with their keys and the account's.
 const CERTIFICATES: &str = "acme";
+/// A copy of the database for whoever makes a backup.
+const COPY: &str = "backup.copy";
 /// What a new file system has at its top.
-const LOST_AND_FOUND: &str = "lost+found";
+pub(super) const LOST_AND_FOUND: &str = "lost+found";
 
 /// Rights of the folder: its owner's only.
-const FOLDER_MODE: u32 = 0o700;
+pub(super) const FOLDER_MODE: u32 = 0o700;
 /// Rights of the files in it.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 /// The rights that nobody but the owner may have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
 /// A file longer than this was not meant as a secret.
-const SECRET_MAX_BYTES: u64 = 4096;
+pub(super) const SECRET_MAX_BYTES: u64 = 4096;
 /// The lock file is looked at so often for who holds it, which a process that has just started may
 /// not have written yet.
 const HOLDER_TRIES: usize = 10;
@@ -122,16 +124,7 @@ impl DataFolder {
         let handle = File::open(&folder).map_err(failed("opened"))?;
         make_private(&folder, &handle, failed("made private"))?;
         let lock = open_file(&folder.join(LOCK)).map_err(failed("locked"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            if error == Errno::WOULDBLOCK {
-                let pid = holder(&lock);
-                return FolderError::InUse {
-                    folder: folder.clone(),
-                    pid,
-                };
-            }
-            failed("locked")(error.into())
-        })?;
+        take_lock(&lock, &folder)?;
         let folder = Self {
             path: folder,
             handle,
@@ -176,6 +169,24 @@ impl DataFolder {
         }
     }
 
+    /// Keeps other processes out of a folder that somebody is going to replace, for as long as what is
+    /// given lives; nothing for a folder that nobody has used. Nothing in it is touched.
+    ///
+    /// # Errors
+    /// [`FolderError::InUse`] when another process owns the folder.
+    pub(super) fn hold(folder: &Path) -> Result<Option<File>, FolderError> {
+        let lock = match OpenOptions::new().read(true).open(folder.join(LOCK)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|source| FolderError::System {
+                folder: folder.to_owned(),
+                doing: "locked",
+                source,
+            })?,
+        };
+        take_lock(&lock, folder)?;
+        Ok(Some(lock))
+    }
+
     /// The folder itself, absolute.
     pub fn path(&self) -> &Path {
         &self.path
@@ -196,41 +207,22 @@ impl DataFolder {
         control_socket_in(&self.path)
     }
 
+    /// Where a copy of the database is made for a backup.
+    pub(super) fn copy(&self) -> PathBuf {
+        copy_in(&self.path)
+    }
+
     /// What tokens are signed with: at least 32 bytes, random and made at the first call, kept in
     /// the folder from then on.
     ///
     /// # Errors
     /// A sentence that says what to do, when the file is too short, too long or cannot be used.
     pub fn secret(&self) -> io::Result<Vec<u8>> {
-        let path = self.path.join(SECRET);
-        let named = |error: io::Error| {
-            let hint = hint(&error);
-            let text = format!("\"{}\" cannot be used: {error}{hint}", path.display());
-            io::Error::new(error.kind(), text)
+        let made = match secret_in(&self.path)? {
+            Some(secret) => return Ok(secret),
+            None => self.make_secret(),
         };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return self.make_secret().map_err(named);
-            }
-            Err(error) => return Err(named(error)),
-        };
-        let mut secret = Vec::new();
-        file.take(SECRET_MAX_BYTES + 1)
-            .read_to_end(&mut secret)
-            .map_err(named)?;
-        if secret.len() < SECRET_BYTES || secret.len() as u64 > SECRET_MAX_BYTES {
-            return Err(io::Error::new(
-                ErrorKind::InvalidData,
-                format!(
-                    "\"{}\" is not a secret: it must have {SECRET_BYTES} to {SECRET_MAX_BYTES} bytes; \
-                     put the right file back from a backup, or delete it and start again, after which \
-                     everybody has to sign in once more",
-                    path.display()
-                ),
-            ));
-        }
-        Ok(secret)
+        made.map_err(|error| unusable(&self.path.join(SECRET), &error))
     }
 
     /// The folder for certificates that are got by ACME. It is made if it is not there, and nobody else
@@ -321,6 +313,51 @@ impl Drop for DataFolder {
     }
 }
 
+/// Where the copy of a folder's database is made.
+pub(super) fn copy_in(folder: &Path) -> PathBuf {
+    folder.join(COPY)
+}
+
+/// The secret of a folder, which another process may own; nothing if it has none yet.
+pub(super) fn secret_in(folder: &Path) -> io::Result<Option<Vec<u8>>> {
+    let path = folder.join(SECRET);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(&path, &error)),
+    };
+    let mut secret = Vec::new();
+    file.take(SECRET_MAX_BYTES + 1)
+        .read_to_end(&mut secret)
+        .map_err(|error| unusable(&path, &error))?;
+    if !is_secret(&secret) {
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            format!(
+                "\"{}\" is not a secret: it must have {SECRET_BYTES} to {SECRET_MAX_BYTES} bytes; \
+                 put the right file back from a backup, or delete it and start again, after which \
+                 everybody has to sign in once more",
+                path.display()
+            ),
+        ));
+    }
+    Ok(Some(secret))
+}
+
+/// Whether these bytes can be a secret.
+pub(super) fn is_secret(bytes: &[u8]) -> bool {
+    bytes.len() >= SECRET_BYTES && bytes.len() as u64 <= SECRET_MAX_BYTES
+}
+
+fn unusable(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!(
+        "\"{}\" cannot be used: {error}{}",
+        path.display(),
+        hint(error)
+    );
+    io::Error::new(error.kind(), text)
+}
+
 /// Where the control socket of a folder is.
 pub(super) fn control_socket_in(folder: &Path) -> PathBuf {
     folder.join(CONTROL_SOCKET)
@@ -364,7 +401,7 @@ fn make_private(
 }
 
 /// Whether a folder is empty or has something of chatd in it; `/tmp` and `/home/ada` do not.
-fn is_ours(folder: &Path) -> io::Result<bool> {
+pub(super) fn is_ours(folder: &Path) -> io::Result<bool> {
     let mut is_empty = true;
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -384,6 +421,21 @@ fn open_file(path: &Path) -> io::Result<File> {
         .truncate(false)
         .mode(FILE_MODE)
         .open(path)
+}
+
+fn take_lock(lock: &File, folder: &Path) -> Result<(), FolderError> {
+    flock(lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+        let folder = folder.to_owned();
+        if error == Errno::WOULDBLOCK {
+            let pid = holder(lock);
+            return FolderError::InUse { folder, pid };
+        }
+        FolderError::System {
+            folder,
+            doing: "locked",
+            source: error.into(),
+        }
+    })
 }
 
 /// The process that holds the lock, if it lives where this one can see it.

@@ -1,6 +1,7 @@
 //! The composition root: puts the parts together, starts them, and stops them in order.
 
 pub mod address;
+pub mod backup;
 pub mod connections;
 pub mod control;
 pub mod data_folder;
@@ -26,7 +27,7 @@ use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
 use crate::store::{Outbox, Store};
 use connections::Connections;
-use control::Control;
+use control::{Control, Copies};
 use data_folder::DataFolder;
 use limits::ConnectionLimits;
 use listener::serve_in;
@@ -87,6 +88,7 @@ pub struct Server {
     vital: Vital,
     housekeeping: JoinHandle<()>,
     control: Control,
+    copies: Copies,
     /// Last, so that the folder stays locked until everything else is gone.
     _folder: DataFolder,
 }
@@ -130,7 +132,8 @@ impl Server {
         };
         let router = crate::http::router(chat.clone()).merge(shown);
         let service = front::service(&config, entrance.clone(), router, chat.clone());
-        let control = Control::open(&folder, chat.clone())?;
+        let copies = Copies::new(&folder, store.clone())?;
+        let control = Control::open(&folder, chat.clone(), copies.clone())?;
         let (stop, stopping) = watch::channel(false);
         let limits = ConnectionLimits::from(&config.server);
         let connections = Connections::of(&limits);
@@ -189,6 +192,7 @@ impl Server {
             vital,
             housekeeping,
             control,
+            copies,
             _folder: folder,
         })
     }
@@ -244,6 +248,7 @@ impl Server {
         self.chat.note_all_seen();
         self.housekeeping.abort();
         self.control.close(deadline).await;
+        self.copies.end_all();
         // The writer finishes its queue, then the outbox ends, then the fan-out.
         if timeout_at(deadline, self.store.close()).await.is_err() {
             tracing::warn!(
@@ -269,6 +274,7 @@ impl Server {
 pub struct Offline {
     chat: Arc<Chat>,
     store: Store,
+    copies: Copies,
     outbox: JoinHandle<()>,
     _folder: DataFolder,
 }
@@ -284,9 +290,11 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
             batch.into_iter().for_each(crate::store::Told::finish);
         }
     });
+    let copies = Copies::new(&folder, store.clone())?;
     Ok(Offline {
         chat,
         store,
+        copies,
         outbox,
         _folder: folder,
     })
@@ -298,8 +306,14 @@ impl Offline {
         &self.chat
     }
 
+    /// The copies that are made for backups.
+    pub fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
     /// Waits until everything is on disk.
     pub async fn close(self) {
+        self.copies.end_all();
         self.store.close().await;
         let _ = self.outbox.await;
     }

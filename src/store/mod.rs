@@ -3,6 +3,7 @@
 //! Commands run one after another on a writer thread, many to a commit; what they tell comes out of
 //! the [`Outbox`] in commit order. Queries run beside it, each in a read transaction of its own.
 
+pub mod backup;
 mod checkpoint;
 mod command;
 mod counts;
@@ -21,10 +22,12 @@ pub use command::{Command, Events, Told};
 pub use counts::{Counts, Size};
 pub use error::{Error, Unique};
 
+use backup::{Copying, Order};
 use checkpoint::RESTART_WAIT;
 use command::Job;
 use sql::{Tx, sqlite};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -66,6 +69,8 @@ struct Shared {
     outbox: WeakSender<Vec<Told>>,
     /// Nothing once the store is closed.
     queue: RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    /// Copies that the writer is to make: one, since the next would only come after it.
+    copies: SyncSender<Order>,
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
     turns: Arc<Semaphore>,
     /// Set while the writer wants queries to be short.
@@ -91,6 +96,18 @@ pub enum OpenError {
         /// The newest schema of this binary.
         known: i64,
     },
+    /// A copy of what it was could not be kept; nothing was changed.
+    #[error(
+        "it has to be brought up to date, and what it was could not be kept in \"{}\": {source}; make room \
+         there or see to its rights, and start again",
+        folder.display()
+    )]
+    Copy {
+        /// Where copies are kept.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Its tables could not be brought up to date; nothing was changed.
     #[error("the database could not be brought up to date: {0}")]
     Migration(#[from] Box<refinery::Error>),
@@ -105,14 +122,15 @@ impl Store {
     pub fn open(path: &Path, fatal: Fatal) -> Result<(Self, Outbox), OpenError> {
         sqlite_version()?;
         let mut connection = sqlite::open_writer(path)?;
-        migrate(&mut connection)?;
+        backup::bring_up_to_date(path, &mut connection)?;
         sync_folder(path)?;
         let hurry = Arc::new(AtomicBool::new(false));
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
         let (counts, weak) = (Arc::new(Counts::default()), sender.downgrade());
-        let told = (sender, counts.clone());
-        let writer = Writer::new(path, connection, jobs, told, fatal, hurry.clone());
+        let (copies, orders) = sync_channel(1);
+        let (queues, told) = ((jobs, orders), (sender, counts.clone()));
+        let writer = Writer::new(path, connection, queues, told, fatal, hurry.clone());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -131,6 +149,7 @@ impl Store {
             counts,
             outbox: weak,
             queue: RwLock::new(Some(queue)),
+            copies,
             readers,
             turns: Arc::new(Semaphore::new(READERS as usize)),
             hurry,
@@ -177,6 +196,20 @@ impl Store {
             read(&mut Tx::new(&mut &*transaction))
         });
         done.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
+    }
+
+    /// Has the database copied into the file at `path`, which is empty or not there, beside the commands.
+    /// What was committed before this is called is in the copy.
+    pub fn copy_to(&self, path: &Path) -> Result<Copying, Error> {
+        let (order, copying) = Order::new(path);
+        let sent = self.0.copies.try_send(order);
+        sent.map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::Overloaded,
+            TrySendError::Disconnected(_) => Error::Closed,
+        })?;
+        // The writer looks for orders after each batch; one that is idle needs something to do.
+        self.command(|_, _| Ok::<_, Error>(())).then(|_| ());
+        Ok(copying)
     }
 
     /// Takes no more commands and waits until those that were taken are on disk.
@@ -235,35 +268,4 @@ fn sync_folder(database: &Path) -> Result<(), Error> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::Disk(error.to_string()))
-}
-
-fn migrate(connection: &mut rusqlite::Connection) -> Result<(), OpenError> {
-    let runner = migrations::migrations::runner().set_grouped(true);
-    let known = runner
-        .get_migrations()
-        .iter()
-        .map(|migration| i64::from(migration.version()))
-        .max()
-        .unwrap_or(0);
-    let has_history: bool = connection
-        .query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE name = 'refinery_schema_history'",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(Error::from)?;
-    if has_history {
-        let found: i64 = connection
-            .query_row(
-                "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(Error::from)?;
-        if found > known {
-            return Err(OpenError::NewerDatabase { found, known });
-        }
-    }
-    runner.run(connection).map_err(Box::new)?;
-    Ok(())
 }

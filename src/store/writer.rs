@@ -1,14 +1,16 @@
 //! The writer: one thread, one connection, many commands to a commit.
 
+use super::backup::Order;
 use super::checkpoint::{self, Checkpoint, checkpoint};
 use super::command::{Job, Told};
 use super::sql::Tx;
 use super::{Counts, Error, Fatal, room_left};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 /// At most so many commands share a commit.
@@ -31,20 +33,26 @@ pub(super) struct Writer {
     database: PathBuf,
     connection: rusqlite::Connection,
     queue: Receiver<Box<dyn Job>>,
+    /// Copies to be made between batches.
+    copies: Receiver<Order>,
     outbox: OutboxSender,
     counts: Arc<Counts>,
     fatal: Fatal,
     /// Set while readers are to end.
     hurry: Arc<AtomicBool>,
     /// When a full disk was last warned of.
-    warned_at: Option<Instant>,
+    warned_at: Cell<Option<Instant>>,
+    /// Commands since the log was copied back.
+    since_checkpoint: Cell<usize>,
+    /// Pages that the log had when it was copied back, unless it was begun anew since.
+    pages_checked: Cell<i32>,
 }
 
 impl Writer {
     pub fn new(
         database: &Path,
         connection: rusqlite::Connection,
-        queue: Receiver<Box<dyn Job>>,
+        (queue, copies): (Receiver<Box<dyn Job>>, Receiver<Order>),
         (outbox, counts): (OutboxSender, Arc<Counts>),
         fatal: Fatal,
         hurry: Arc<AtomicBool>,
@@ -53,54 +61,78 @@ impl Writer {
             database: database.to_owned(),
             connection,
             queue,
+            copies,
             outbox,
             counts,
             fatal,
             hurry,
-            warned_at: None,
+            warned_at: Cell::new(None),
+            since_checkpoint: Cell::new(0),
+            pages_checked: Cell::new(0),
         }
     }
 
     /// Works until every sender of the queue is gone and the queue is empty.
-    pub fn run(mut self) {
+    pub fn run(self) {
         checkpoint::watch(&self.connection);
-        let (mut since_checkpoint, mut pages) = (0, 0);
         loop {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
                     // What a reader kept from being emptied is tried again the next time.
-                    if since_checkpoint > 0 && self.checkpoint(Checkpoint::Empty) {
-                        since_checkpoint = 0;
+                    if self.since_checkpoint.get() > 0 && self.checkpoint(Checkpoint::Empty) {
+                        self.since_checkpoint.set(0);
                     }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut batch = vec![first];
-            batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
-            since_checkpoint += batch.len();
-            self.counts.waiting.subtract(batch.len());
-            let began = Instant::now();
-            self.commit(&mut batch);
-            self.counts.committed(batch.len(), began.elapsed());
-            let told = batch.into_iter().map(Job::told).collect();
-            if let Err(untold) = self.outbox.blocking_send(told) {
-                self.end_unheard(untold.0);
+            if !self.batch(first) {
                 break;
             }
-            if checkpoint::pages() < pages {
-                // It was begun anew.
-                pages = 0;
-            }
-            if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS
-                || checkpoint::pages() - pages >= PAGES_BETWEEN_CHECKPOINTS
-            {
-                self.checkpoint(Checkpoint::CopyBack);
-                (since_checkpoint, pages) = (0, checkpoint::pages());
-            }
+            self.copy();
         }
         self.checkpoint(Checkpoint::Empty);
+    }
+
+    /// Commits a command and what waits behind it, and tells of it. Says whether somebody listens.
+    fn batch(&self, first: Box<dyn Job>) -> bool {
+        let mut batch = vec![first];
+        batch.extend(self.queue.try_iter().take(BATCH_COMMANDS - 1));
+        let since_checkpoint = self.since_checkpoint.get() + batch.len();
+        self.since_checkpoint.set(since_checkpoint);
+        self.counts.waiting.subtract(batch.len());
+        let began = Instant::now();
+        self.commit(&mut batch);
+        self.counts.committed(batch.len(), began.elapsed());
+        let told = batch.into_iter().map(Job::told).collect();
+        if let Err(untold) = self.outbox.blocking_send(told) {
+            self.end_unheard(untold.0);
+            return false;
+        }
+        if checkpoint::pages() < self.pages_checked.get() {
+            // The log was begun anew.
+            self.pages_checked.set(0);
+        }
+        if since_checkpoint >= COMMANDS_BETWEEN_CHECKPOINTS
+            || checkpoint::pages() - self.pages_checked.get() >= PAGES_BETWEEN_CHECKPOINTS
+        {
+            self.checkpoint(Checkpoint::CopyBack);
+            self.since_checkpoint.set(0);
+            self.pages_checked.set(checkpoint::pages());
+        }
+        true
+    }
+
+    /// Makes a copy if one was asked for, and goes on with a batch between its steps.
+    fn copy(&self) {
+        if let Ok(order) = self.copies.try_recv() {
+            order.carry_out(&self.connection, || match self.queue.try_recv() {
+                Ok(first) => self.batch(first),
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Disconnected) => false,
+            });
+        }
     }
 
     /// Nobody listens to the outbox any more. When the process is ending nobody gives commands either.
@@ -129,7 +161,7 @@ impl Writer {
 
     /// Runs a batch, in as many transactions as it takes: one, unless SQLite gives one up. When there
     /// is no room commands run one by one, so that what needs none is not refused with what does.
-    fn commit(&mut self, batch: &mut [Box<dyn Job>]) {
+    fn commit(&self, batch: &mut [Box<dyn Job>]) {
         let mut together = batch.len();
         let mut rest = batch;
         while !rest.is_empty() {
@@ -160,7 +192,7 @@ impl Writer {
     }
 
     /// Sees to what went wrong with the database itself.
-    fn failed(&mut self, error: &Error) {
+    fn failed(&self, error: &Error) {
         match error {
             Error::Disk(why) => (self.fatal)(&format!("the disk failed: {why}")),
             Error::Full => self.warn_of_full_disk(),
@@ -168,19 +200,19 @@ impl Writer {
         }
     }
 
-    fn warn_of_full_disk(&mut self) {
+    fn warn_of_full_disk(&self) {
         let is_soon = |at: Instant| at.elapsed() < BETWEEN_WARNINGS;
-        if self.warned_at.is_some_and(is_soon) {
+        if self.warned_at.get().is_some_and(is_soon) {
             return;
         }
-        self.warned_at = Some(Instant::now());
+        self.warned_at.set(Some(Instant::now()));
         tracing::warn!(
             "the disk is full: what writes is refused with storage_full, reading still works; once there is room again writing goes on by itself"
         );
     }
 
     /// Runs jobs from the front in one transaction; says how many, and what spoiled all of them.
-    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> (usize, Option<Error>) {
+    fn transaction(&self, jobs: &mut [Box<dyn Job>]) -> (usize, Option<Error>) {
         if let Err(error) = self.sql("BEGIN IMMEDIATE") {
             return (jobs.len(), Some(error));
         }
@@ -201,7 +233,7 @@ impl Writer {
 
     /// Runs one command in a savepoint. An error means that the whole transaction is lost; a command
     /// that is merely refused keeps its refusal to itself.
-    fn one(&mut self, job: &mut Box<dyn Job>) -> Result<(), Error> {
+    fn one(&self, job: &mut Box<dyn Job>) -> Result<(), Error> {
         self.sql("SAVEPOINT command")?;
         let mut connection = &self.connection;
         let mut tx = Tx::new(&mut connection);
@@ -224,7 +256,7 @@ impl Writer {
         self.sql("RELEASE command")
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.sql("ROLLBACK")
         {
@@ -233,7 +265,7 @@ impl Writer {
     }
 
     /// Copies the write-ahead log back; says whether all of what was wanted is done.
-    fn checkpoint(&mut self, wanted: Checkpoint) -> bool {
+    fn checkpoint(&self, wanted: Checkpoint) -> bool {
         match checkpoint(&self.connection, wanted, &self.hurry) {
             Ok(done) => done,
             Err(error) => {
@@ -248,7 +280,7 @@ impl Writer {
         }
     }
 
-    fn sql(&mut self, sql: &'static str) -> Result<(), Error> {
+    fn sql(&self, sql: &'static str) -> Result<(), Error> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The command line, the data folder and the control socket, through the real executable.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod backup;
 mod config;
 mod control;
 mod descriptors;
@@ -16,6 +17,7 @@ mod sign_ins;
 mod snapshots;
 mod terminal;
 mod tls;
+mod upgrade;
 mod user;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,7 +1,7 @@
 //! The server's end of the control socket.
 
 use super::super::data_folder::DataFolder;
-use super::{DEADLINE, LINE_BYTES, Outcome, Refusal, Request, perform, place};
+use super::{Copies, DEADLINE, LINE_BYTES, Outcome, Refusal, Request, perform, place};
 use crate::chat::{Chat, Code};
 use std::fs::Permissions;
 use std::io;
@@ -38,7 +38,7 @@ impl Control {
     ///
     /// # Errors
     /// What the system says when the socket cannot be made.
-    pub fn open(folder: &DataFolder, chat: Arc<Chat>) -> io::Result<Self> {
+    pub fn open(folder: &DataFolder, chat: Arc<Chat>, copies: Copies) -> io::Result<Self> {
         let socket = folder.control_socket();
         // Whoever owns the folder's lock knows that a socket which is there is a dead one's.
         remove(&socket)?;
@@ -48,7 +48,12 @@ impl Control {
         std::fs::set_permissions(&address, Permissions::from_mode(SOCKET_MODE))?;
         let connections = Arc::new(Semaphore::new(CONNECTIONS as usize));
         let (stop, stopping) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, connections.clone(), chat, stopping));
+        let accepting = tokio::spawn(accept(
+            listener,
+            connections.clone(),
+            (chat, copies),
+            stopping,
+        ));
         Ok(Self {
             socket,
             connections,
@@ -91,7 +96,7 @@ fn remove(socket: &PathBuf) -> io::Result<()> {
 async fn accept(
     listener: UnixListener,
     connections: Arc<Semaphore>,
-    chat: Arc<Chat>,
+    asked: (Arc<Chat>, Copies),
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -105,10 +110,10 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                let (chat, stopping) = (chat.clone(), stopping.clone());
+                let (asked, stopping) = (asked.clone(), stopping.clone());
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Err(error) = serve(stream, &chat, stopping).await {
+                    if let Err(error) = serve(stream, &asked, stopping).await {
                         tracing::debug!(%error, "a connection to the control socket failed");
                     }
                 });
@@ -125,7 +130,7 @@ async fn accept(
 /// that has is performed and answered.
 async fn serve(
     stream: UnixStream,
-    chat: &Chat,
+    asked: &(Arc<Chat>, Copies),
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let deadline = Instant::now() + DEADLINE;
@@ -139,7 +144,7 @@ async fn serve(
     if line.is_empty() {
         return Ok(());
     }
-    let outcome = match timeout_at(deadline, answer(chat, &line)).await {
+    let outcome = match timeout_at(deadline, answer(asked, &line)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refusal::new(
             Code::Overloaded,
@@ -151,7 +156,7 @@ async fn serve(
     timeout(DEADLINE, to.write_all(&text)).await?
 }
 
-async fn answer(chat: &Chat, line: &[u8]) -> Outcome {
+async fn answer((chat, copies): &(Arc<Chat>, Copies), line: &[u8]) -> Outcome {
     if !line.ends_with(b"\n") {
         let text = format!("a request must be one line of at most {LINE_BYTES} bytes");
         return Err(Refusal::new(Code::InvalidInput, text));
@@ -163,5 +168,5 @@ async fn answer(chat: &Chat, line: &[u8]) -> Outcome {
             "the running server does not know this request; it may be another version of chatd, so restart it",
         ));
     };
-    perform(chat, &request).await
+    perform(chat, copies, &request).await
 }

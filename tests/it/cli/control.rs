@@ -19,7 +19,7 @@ fn connect(place: &Place) -> UnixStream {
 }
 
 /// Writes a line, or more than one, and reads what is answered.
-fn exchange(place: &Place, text: &[u8]) -> String {
+pub(super) fn exchange(place: &Place, text: &[u8]) -> String {
     let mut stream = connect(place);
     // The other end may hang up before it has read everything.
     let _ = stream.write_all(text);

@@ -1,5 +1,6 @@
 //! The disk: what was acknowledged is on it, and what it does not take is refused.
 
+mod backups;
 mod disk_error;
 mod full;
 mod killed;
@@ -7,6 +8,7 @@ mod long_readers;
 mod no_room;
 mod order;
 mod trace;
+mod upgrade_killed;
 
 use super::{either, full, report};
 use crate::harness::stream::{self, Packet, Receiving, Sending};

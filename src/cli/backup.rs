@@ -1,0 +1,141 @@
+//! `chatd backup`: all that must not be lost, in one file, while the server runs; and whether such a file
+//! is sound.
+
+mod file;
+mod take;
+
+use super::{Failure, Places, block_on, log, say};
+use crate::server::backup::{BackupError, Manifest, unpack, verify};
+use clap::Args;
+use file::{Target, Temporary};
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
+
+const EXAMPLES: &str = "\
+Examples:
+  chatd backup /mnt/usb/chat.backup            while the server runs, or when none does
+  chatd backup --verify /mnt/usb/chat.backup   restores it to a temporary folder and checks it
+  chatd backup - | ssh nas 'cat > chat.backup'
+  chatd backup --force /srv/backups/$(date +%a).backup
+
+A backup holds every message that was acknowledged before it began, accounts, rooms and what
+sessions are signed with, so keep it as safe as the data folder. The server goes on meanwhile; its
+disk needs room for a copy of the database until the backup is done. --verify needs that room in
+$TMPDIR. \"chatd restore\" makes a data folder of a backup.";
+
+/// Put all that must not be lost into one file, also while the server runs
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Backup {
+    /// The file to make; "-" for stdout
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long, conflicts_with = "verify")]
+    force: bool,
+    /// Make none, but check that FILE is a sound one; "-" for stdin
+    #[arg(long)]
+    verify: bool,
+}
+
+impl Backup {
+    pub(super) fn run(self, places: Places) -> Result<(), Failure> {
+        if self.verify {
+            return block_on(interruptible(check(self.file)));
+        }
+        let config = places.load(None, None)?.config;
+        log::start_quietly(&config.log);
+        let target = Target::open(&self.file, self.force)?;
+        block_on(take::take(config, target))
+    }
+}
+
+/// Does something until it is done or somebody wants it to stop, after which nothing of it is left.
+pub(super) async fn interruptible<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let signals = || {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok::<_, std::io::Error>((interrupt, signal(SignalKind::terminate())?))
+    };
+    let (mut interrupt, mut terminate) = signals().map_err(Failure::failed)?;
+    tokio::select! {
+        done = work => done,
+        _ = interrupt.recv() => Err(Failure::failed("interrupted; nothing was changed")),
+        _ = terminate.recv() => Err(Failure::failed("told to stop; nothing was changed")),
+    }
+}
+
+/// Runs what blocks beside what waits.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failure::failed(error)))
+}
+
+/// Restores a backup to a temporary folder, and says what is in it.
+async fn check(path: PathBuf) -> Result<(), Failure> {
+    let folder = Temporary::make()?;
+    let place = folder.path().to_owned();
+    let manifest = blocking(move || {
+        let from = file::read(&path)?;
+        let named = |error| {
+            let hint = match &error {
+                BackupError::Unwritten { .. } => "; name a place with more room in $TMPDIR",
+                _ => "",
+            };
+            Failure::failed(format!("{}: {error}{hint}", shown(&path)))
+        };
+        let manifest = unpack(from, &place).map_err(named)?;
+        verify(&place, &manifest).map_err(named)?;
+        Ok(manifest)
+    });
+    let manifest = manifest.await?;
+    say(&format!(
+        "The backup is sound: {}, made {} by chatd {}. The messages of every room are numbered without a gap.",
+        summary(&manifest),
+        manifest.created_at,
+        manifest.chatd
+    ));
+    Ok(())
+}
+
+/// What a backup holds, in a few words.
+pub(super) fn summary(manifest: &Manifest) -> String {
+    let count = |table: &str, what: &str| {
+        let rows = manifest.rows_of(table);
+        let plural = if rows == 1 { "" } else { "s" };
+        format!("{} {what}{plural}", grouped(rows))
+    };
+    format!(
+        "{}, {}, {}",
+        count("users", "account"),
+        count("rooms", "room"),
+        count("messages", "message")
+    )
+}
+
+/// A file as messages name it.
+pub(super) fn shown(path: &Path) -> String {
+    if file::is_standard(path) {
+        "what was read from stdin".to_owned()
+    } else {
+        format!("\"{}\"", path.display())
+    }
+}
+
+/// A number with a comma between each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(super) use file::read;

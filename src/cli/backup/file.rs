@@ -1,0 +1,228 @@
+//! The files of backups: made beside their final name, and read.
+
+use super::Failure;
+use super::shown;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{DirBuilder, File, OpenOptions, remove_dir_all, remove_file, rename};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Instead of a file: stdin or stdout.
+const STANDARD: &str = "-";
+/// Ends the name of a backup on its way to disk.
+const UNFINISHED: &str = ".unfinished";
+/// Rights of a backup: its owner's only, as with what is in it.
+const FILE_MODE: u32 = 0o600;
+/// The same of the folder in which one is verified.
+const FOLDER_MODE: u32 = 0o700;
+/// What the name of that folder begins with.
+const TEMPORARY: &str = "chatd-verify-";
+
+pub(super) fn is_standard(path: &Path) -> bool {
+    path == Path::new(STANDARD)
+}
+
+/// Opens a backup, or stdin.
+///
+/// # Errors
+/// A sentence that names it.
+pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if is_standard(path) {
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            return Err(Failure::failed(
+                "a backup cannot be typed; name its file, or send it to stdin",
+            ));
+        }
+        return Ok(Box::new(stdin.lock()));
+    }
+    let file = File::open(path).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "; name the file that \"chatd backup\" has made",
+            ErrorKind::PermissionDenied => "; run this as the user whom it belongs to",
+            _ => "",
+        };
+        Failure::failed(format!("{} cannot be read: {error}{hint}", shown(path)))
+    })?;
+    Ok(Box::new(file))
+}
+
+/// Where a backup goes.
+pub(super) enum Target {
+    Stdout,
+    File(Unfinished),
+}
+
+/// A file that gets its name when it is whole and on disk, and is removed otherwise.
+pub(super) struct Unfinished {
+    file: File,
+    path: PathBuf,
+    on_its_way: PathBuf,
+    replaces: bool,
+    is_whole: bool,
+}
+
+impl Target {
+    /// Makes sure that a backup can be written there before it costs anything.
+    ///
+    /// # Errors
+    /// A sentence that names what is in the way.
+    pub fn open(path: &Path, replaces: bool) -> Result<Self, Failure> {
+        if is_standard(path) {
+            if io::stdout().is_terminal() {
+                return Err(Failure::failed(
+                    "a backup is nothing to read on a terminal; name a file, or send stdout somewhere",
+                ));
+            }
+            return Ok(Self::Stdout);
+        }
+        Unfinished::make(path, replaces).map(Self::File)
+    }
+}
+
+impl Unfinished {
+    fn make(path: &Path, replaces: bool) -> Result<Self, Failure> {
+        let failed = |error: io::Error| {
+            let hint = match error.kind() {
+                ErrorKind::NotFound => "; make its folder first",
+                ErrorKind::PermissionDenied => "; name a folder that you may write to",
+                ErrorKind::StorageFull => "; make room on its disk",
+                _ => "",
+            };
+            Failure::failed(format!(
+                "\"{}\" cannot be written: {error}{hint}",
+                path.display()
+            ))
+        };
+        match path.symlink_metadata() {
+            Ok(there) if there.is_dir() => {
+                let text = format!("\"{}\" is a folder; name a file in it", path.display());
+                return Err(Failure::failed(text));
+            }
+            Ok(there) if !there.is_file() && !there.is_symlink() => {
+                let text = format!(
+                    "\"{}\" is no file; name \"-\" instead, and send stdout there",
+                    path.display()
+                );
+                return Err(Failure::failed(text));
+            }
+            Ok(_) if !replaces => return Err(is_there(path)),
+            _ => {}
+        }
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(UNFINISHED);
+        let unfinished = PathBuf::from(unfinished);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(&unfinished)
+            .map_err(failed)?;
+        // One that a killed command has left is taken over; one that is being written is not.
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                let text = format!("another backup is just written to \"{}\"", path.display());
+                return Err(Failure::failed(text));
+            }
+            locked => locked.map_err(|error| failed(error.into()))?,
+        }
+        file.set_len(0).map_err(failed)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            on_its_way: unfinished,
+            replaces,
+            is_whole: false,
+        })
+    }
+
+    /// The file, to be written from its start.
+    pub fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Gives the file its name, once it is on disk.
+    pub fn finish(mut self) -> Result<PathBuf, Failure> {
+        let failed = |error: io::Error| {
+            Failure::failed(format!(
+                "\"{}\" cannot be written: {error}",
+                self.path.display()
+            ))
+        };
+        self.file.sync_all().map_err(failed)?;
+        // Somebody may have put a file there meanwhile.
+        if !self.replaces && self.path.symlink_metadata().is_ok() {
+            return Err(is_there(&self.path));
+        }
+        rename(&self.on_its_way, &self.path).map_err(failed)?;
+        let folder = self.path.parent().filter(|parent| *parent != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        self.is_whole = true;
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _ = remove_file(&self.on_its_way);
+        }
+    }
+}
+
+fn is_there(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::failed(format!(
+        "\"{path}\" is there already; name another file, or replace it with --force"
+    ))
+}
+
+/// What is written, counted.
+pub(super) struct Counted<W> {
+    pub to: W,
+    pub bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// A folder of this process's own, gone when the value is.
+pub(super) struct Temporary(PathBuf);
+
+impl Temporary {
+    pub fn make() -> Result<Self, Failure> {
+        let name = format!("{TEMPORARY}{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        match DirBuilder::new().mode(FOLDER_MODE).create(&path) {
+            Ok(()) => Ok(Self(path)),
+            Err(error) => Err(Failure::failed(format!(
+                "the temporary folder \"{}\" cannot be made: {error}; name another place in $TMPDIR",
+                path.display()
+            ))),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,64 @@
+//! `chatd restore`: a data folder of a backup.
+
+use super::backup::{blocking, interruptible, read, shown, summary};
+use super::{Failure, Places, block_on, log, say};
+use crate::chat::Clock;
+use crate::server::backup::{RestoreError, restore};
+use clap::Args;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatd restore /mnt/usb/chat.backup --data-dir /srv/chat
+  chatd restore --force /mnt/usb/chat.backup   moves the present data folder aside first
+  ssh nas 'cat chat.backup' | chatd restore -
+
+Stop the server first. The backup is unpacked beside the data folder and checked before anything
+is changed, which takes as much room as the database. Whoever was signed in when the backup was
+made is signed in again, and messages that are newer than it are not in it.";
+
+/// Make a data folder of a backup
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Restore {
+    /// The backup; "-" for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Move the data folder that is there aside
+    #[arg(long)]
+    force: bool,
+}
+
+impl Restore {
+    pub(super) fn run(self, places: Places) -> Result<(), Failure> {
+        let config = places.load(None, None)?.config;
+        log::start_quietly(&config.log);
+        let work = async {
+            let restored = blocking(move || {
+                let from = read(&self.file)?;
+                let now = Clock::default().now();
+                restore(from, &config.data.dir, self.force, now).map_err(|error| match error {
+                    RestoreError::Backup(_) => {
+                        Failure::failed(format!("{}: {error}", shown(&self.file)))
+                    }
+                    other => Failure::failed(other),
+                })
+            });
+            restored.await
+        };
+        let restored = block_on(interruptible(work))?;
+        let folder = restored.folder.display();
+        say(&format!(
+            "Restored {} to \"{folder}\", as of {}.",
+            summary(&restored.manifest),
+            restored.manifest.created_at
+        ));
+        if let Some(before) = restored.before {
+            let before = before.display();
+            say(&format!(
+                "What was there before is in \"{before}\"; remove it once you do not need it."
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! The file of a backup: written in one go, and read in one go, so that it may be a pipe.
+
+use super::{BackupError, Manifest, Source, must_be_known};
+use crate::server::data_folder::{DATABASE, FILE_MODE, SECRET, SECRET_MAX_BYTES, is_secret};
+use serde::Deserialize;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use tar::{Archive, Builder, Entry, EntryType, Header};
+use zstd::stream::read::Decoder;
+use zstd::stream::write::Encoder;
+
+/// What comes first.
+const MANIFEST: &str = "manifest.json";
+/// The longest manifest, in bytes.
+const MANIFEST_BYTES: u64 = 64 * 1024;
+/// zstd's own choice between speed and size.
+const LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
+/// What a file in zstd begins with (RFC 8878, section 3.1.1).
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// So many bytes are read at once.
+const BLOCK_BYTES: usize = 128 * 1024;
+
+/// Writes a backup. `told` hears how many bytes of the database are packed, and how many there are.
+///
+/// # Errors
+/// What the system says. What is written by then is no backup.
+pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::Result<()> {
+    let mut encoder = Encoder::new(to, LEVEL)?;
+    // A bit that flips anywhere in it is found out.
+    encoder.include_checksum(true)?;
+    let mut tar = Builder::new(encoder);
+    let made_at = source.made_at;
+    let mut append = |name: &str, bytes: u64, content: &mut dyn Read| {
+        let mut header = Header::new_gnu();
+        header.set_size(bytes);
+        header.set_mode(FILE_MODE);
+        header.set_mtime(u64::try_from(made_at.seconds()).unwrap_or(0));
+        header.set_entry_type(EntryType::Regular);
+        tar.append_data(&mut header, name, content)
+    };
+    let manifest = serde_json::to_vec_pretty(&source.manifest)?;
+    append(MANIFEST, manifest.len() as u64, &mut &manifest[..])?;
+    append(SECRET, source.secret.len() as u64, &mut &source.secret[..])?;
+    let mut database = Counted {
+        from: source.database.take(source.bytes),
+        done: 0,
+        all: source.bytes,
+        told,
+    };
+    append(DATABASE, source.bytes, &mut database)?;
+    tar.into_inner()?.finish()?.flush()
+}
+
+/// What is read of a file, told.
+struct Counted<R, F> {
+    from: R,
+    done: u64,
+    all: u64,
+    told: F,
+}
+
+impl<R: Read, F: FnMut(u64, u64)> Read for Counted<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.done += count as u64;
+        if count == 0 && self.done < self.all {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        (self.told)(self.done, self.all);
+        Ok(count)
+    }
+}
+
+/// Reads a backup to its very end, and puts what is in it into `folder`, which has none of it. The files
+/// are not synced.
+///
+/// # Errors
+/// What is wrong with the backup; what was put there by then is of no use.
+pub fn unpack(from: impl Read, folder: &Path) -> Result<Manifest, BackupError> {
+    let mut from = BufReader::with_capacity(BLOCK_BYTES, from);
+    let begins = begin(&mut from)?;
+    let decoder = Decoder::with_buffer((&begins[..]).chain(from)).map_err(unreadable)?;
+    let mut tar = Archive::new(decoder);
+    let mut entries = tar.entries().map_err(unreadable)?;
+    let mut next = |name: &str| {
+        let entry = entries.next().ok_or(BackupError::CutOff)?;
+        let entry = entry.map_err(unreadable)?;
+        let is_it = entry.path_bytes() == name.as_bytes();
+        if is_it && entry.header().entry_type() == EntryType::Regular {
+            Ok(entry)
+        } else {
+            Err(BackupError::Foreign)
+        }
+    };
+    let manifest = read_manifest(next(MANIFEST)?)?;
+    must_be_known(&manifest)?;
+    let mut secret = Vec::new();
+    let limited = next(SECRET)?.take(SECRET_MAX_BYTES + 1);
+    read_all(limited, &mut secret)?;
+    if !is_secret(&secret) {
+        return Err(BackupError::Damaged(format!("its {SECRET} is none")));
+    }
+    write(&folder.join(SECRET), &secret[..])?;
+    write(&folder.join(DATABASE), next(DATABASE)?)?;
+    // The checksum stands at the end.
+    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(unreadable)?;
+    Ok(manifest)
+}
+
+/// The first bytes, if they are those of a file in zstd.
+fn begin(from: &mut impl Read) -> Result<[u8; 4], BackupError> {
+    let mut begins = [0; MAGIC.len()];
+    match from.read_exact(&mut begins) {
+        Ok(()) if begins == MAGIC => Ok(begins),
+        Ok(()) => Err(BackupError::Foreign),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+fn read_manifest(entry: Entry<'_, impl Read>) -> Result<Manifest, BackupError> {
+    /// What every form of the file has.
+    #[derive(Deserialize)]
+    struct Least {
+        format: u32,
+        chatd: String,
+    }
+    let mut text = Vec::new();
+    read_all(entry.take(MANIFEST_BYTES), &mut text)?;
+    let least: Least = serde_json::from_slice(&text).map_err(|_| BackupError::Foreign)?;
+    serde_json::from_slice(&text).map_err(|error| {
+        let (format, chatd) = (least.format, least.chatd);
+        BackupError::Damaged(format!(
+            "its manifest, of format {format} by chatd {chatd}, is not understood: {error}"
+        ))
+    })
+}
+
+fn read_all(mut from: impl Read, to: &mut Vec<u8>) -> Result<(), BackupError> {
+    from.read_to_end(to).map_err(unreadable)?;
+    Ok(())
+}
+
+/// Writes what is read into a new file. Which of the two fails makes all the difference to whoever asked.
+fn write(path: &Path, mut from: impl Read) -> Result<(), BackupError> {
+    let unwritten = |source| BackupError::Unwritten {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file: File = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(unwritten)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        let count = from.read(&mut block).map_err(unreadable)?;
+        if count == 0 {
+            return Ok(());
+        }
+        file.write_all(&block[..count]).map_err(unwritten)?;
+    }
+}
+
+/// What the system says is told as it is; what zstd and tar say is about what they were given.
+fn unreadable(error: io::Error) -> BackupError {
+    if error.raw_os_error().is_some() {
+        return BackupError::Unreadable(error);
+    }
+    match error.kind() {
+        ErrorKind::UnexpectedEof => BackupError::CutOff,
+        _ => BackupError::Damaged(error.to_string()),
+    }
+}

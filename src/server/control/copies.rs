@@ -1,0 +1,268 @@
+//! The copy of the database that whoever makes a backup asks for. It is made in the data folder, one at
+//! a time, read from there by the command line, and removed by us.
+
+use super::super::data_folder::DataFolder;
+use super::{Answer, Outcome, Refusal};
+use crate::chat::Code;
+use crate::store::backup::Copying;
+use crate::store::{Error, Store};
+use rustix::fs::statvfs;
+use std::fs::{OpenOptions, remove_file};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// A copy that nobody has asked about for so long is removed: whoever wanted it was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(10);
+/// Rights of the copy: its owner's only.
+const COPY_MODE: u32 = 0o600;
+
+/// The copies of one data folder. Must be used within a Tokio runtime.
+#[derive(Clone)]
+pub struct Copies(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    database: PathBuf,
+    file: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the last copy.
+    last: u64,
+    current: Option<Current>,
+}
+
+struct Current {
+    number: u64,
+    copying: Copying,
+    asked_at: Instant,
+}
+
+impl Copies {
+    /// The copies of `folder`. One that a crash left there is removed.
+    ///
+    /// # Errors
+    /// What the system says when it cannot be.
+    pub fn new(folder: &DataFolder, store: Store) -> io::Result<Self> {
+        let file = folder.copy();
+        remove(&file)?;
+        Ok(Self(Arc::new(Shared {
+            store,
+            database: folder.database(),
+            file,
+            state: Mutex::default(),
+        })))
+    }
+
+    /// Begins a copy. What was committed before is in it.
+    pub(super) async fn begin(&self) -> Outcome {
+        let number = self.blocking(Shared::begin).await?;
+        tokio::spawn(remove_when_abandoned(Arc::downgrade(&self.0), number));
+        tracing::info!("a backup was begun from the command line");
+        Ok(Answer::Copy(super::Copy {
+            number,
+            ..super::Copy::default()
+        }))
+    }
+
+    /// Says how far a copy is.
+    pub(super) fn ask(&self, number: u64) -> Outcome {
+        let mut state = self.0.lock();
+        let Some(current) = state.current.as_mut().filter(|one| one.number == number) else {
+            return Err(gone());
+        };
+        current.asked_at = Instant::now();
+        match current.copying.outcome() {
+            Some(Err(error)) => Err(failed(&error)),
+            _ => Ok(Answer::Copy((&*current).into())),
+        }
+    }
+
+    /// Removes a copy, whether or not it was made to its end.
+    pub(super) async fn end(&self, number: u64) -> Outcome {
+        self.blocking(move |shared| shared.end(number)).await?;
+        Ok(Answer::Done)
+    }
+
+    /// Removes what there is, since nobody can ask any more.
+    pub(in crate::server) fn end_all(&self) {
+        if let Some(current) = &self.0.lock().current {
+            current.copying.give_up();
+            // The next start removes what could not be removed now.
+            let _ = remove(&self.0.file);
+        }
+    }
+
+    /// Files of any length are made and removed off the threads that serve.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let shared = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.unwrap_or_else(|error| Err(Refusal::new(Code::Internal, error.to_string())))
+    }
+}
+
+impl From<&Current> for super::Copy {
+    fn from(current: &Current) -> Self {
+        let (done, pages) = current.copying.progress();
+        Self {
+            number: current.number,
+            done,
+            pages,
+            is_ready: current.copying.outcome().is_some(),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> Result<u64, Refusal> {
+        let mut state = self.lock();
+        if state.current.is_some() {
+            return Err(Refusal::new(
+                Code::Overloaded,
+                "another backup of this data folder is being made; wait until it is done, then try again",
+            ));
+        }
+        self.must_have_room()?;
+        self.make_file().map_err(|error| {
+            let path = self.file.display();
+            let text =
+                format!("the copy \"{path}\" cannot be made: {error}; see to that, then try again");
+            Refusal::new(Code::Internal, text)
+        })?;
+        let copying = self.store.copy_to(&self.file).map_err(|error| {
+            let _ = remove(&self.file);
+            failed(&error)
+        })?;
+        state.last += 1;
+        let number = state.last;
+        state.current = Some(Current {
+            number,
+            copying,
+            asked_at: Instant::now(),
+        });
+        Ok(number)
+    }
+
+    fn end(&self, number: u64) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let Some(current) = state.current.take_if(|one| one.number == number) else {
+            return Ok(());
+        };
+        current.copying.give_up();
+        remove(&self.file).map_err(|error| {
+            let path = self.file.display();
+            let text = format!("\"{path}\" cannot be removed: {error}; remove it yourself");
+            Refusal::new(Code::Internal, text)
+        })
+    }
+
+    /// A copy that fills the disk would have everybody's messages refused.
+    fn must_have_room(&self) -> Result<(), Refusal> {
+        let mut log = self.database.clone().into_os_string();
+        log.push("-wal");
+        let length = |path: &Path| path.metadata().map_or(0, |file| file.len());
+        let needed = length(&self.database).saturating_add(length(Path::new(&log)));
+        // Where nobody can tell how much there is, the copy is tried.
+        let free = statvfs(self.file.parent().unwrap_or(&self.file))
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        if needed < free {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::StorageFull,
+            format!(
+                "the disk of the data folder has too little room: a backup takes as much there as the database \
+                 for a while, which is {} MiB, and {} MiB are free; make room, then try again",
+                needed >> 20,
+                free >> 20
+            ),
+        ))
+    }
+
+    fn make_file(&self) -> io::Result<()> {
+        remove(&self.file)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(COPY_MODE)
+            .open(&self.file)?;
+        Ok(())
+    }
+}
+
+/// Removes a copy once nobody asks about it any more.
+async fn remove_when_abandoned(shared: Weak<Shared>, number: u64) {
+    loop {
+        let asked_at = {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let state = shared.lock();
+            match &state.current {
+                Some(current) if current.number == number => current.asked_at,
+                _ => return,
+            }
+        };
+        let until = asked_at + ABANDONED_AFTER;
+        if until > Instant::now() {
+            sleep_until(until).await;
+            continue;
+        }
+        tracing::warn!("nobody waits for the backup any more; its copy is removed");
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let ended = Copies(shared).end(number).await;
+        if let Err(refusal) = ended {
+            tracing::warn!(why = refusal.message, "what is left of a backup is there");
+        }
+        return;
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn gone() -> Refusal {
+    Refusal::new(
+        Code::Overloaded,
+        "the server has given the backup up, since it was not asked about for a while or has restarted; try again",
+    )
+}
+
+fn failed(error: &Error) -> Refusal {
+    let (code, text) = match error {
+        Error::Full => (
+            Code::StorageFull,
+            "the disk of the data folder became full while the backup was made; make room, then try again"
+                .to_owned(),
+        ),
+        Error::Closed => (
+            Code::Overloaded,
+            "the server is stopping; try again when it has ended or restarted".to_owned(),
+        ),
+        other => (
+            Code::Internal,
+            format!("the database could not be copied: {other}; see to that, then try again"),
+        ),
+    };
+    tracing::warn!(%error, "a backup could not be made");
+    Refusal::new(code, text)
+}

@@ -1,0 +1,138 @@
+//! A process that is killed amid an upgrade, at each call that changes what is on the disk: what is left
+//! is the one version or the other, as a whole.
+
+use super::super::{either, report};
+use crate::harness::executable;
+use rusqlite::Connection;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// What changes a disk.
+const CALLS: [&str; 8] = [
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "rename",
+    "unlink",
+    "mkdir",
+    "write",
+];
+/// Rows of about a page in the database that is brought up to date.
+const KEEPSAKES: i64 = 25;
+/// More calls of a kind are not made.
+const MOST_CALLS: usize = 10_000;
+
+/// A database from before the first schema, with something in it.
+fn make(root: &Path) {
+    let data = executable::data(root);
+    std::fs::create_dir(&data).unwrap();
+    let database = Connection::open(data.join("chatd.db")).unwrap();
+    database
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL;
+             CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name VARCHAR(255),
+               applied_on VARCHAR(255), checksum VARCHAR(255));
+             CREATE TABLE keepsake (text TEXT NOT NULL);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {KEEPSAKES})
+             INSERT INTO keepsake SELECT hex(zeroblob(1900)) FROM n;"
+        ))
+        .unwrap();
+    database.close().unwrap();
+}
+
+/// Checks that a database is sound and has all that it had; says whether it is the new version.
+fn version(path: &Path) -> bool {
+    let database = Connection::open(path).unwrap();
+    let one = |sql: &str| {
+        database
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let sound: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    assert_eq!(one("SELECT count(*) FROM keepsake"), KEEPSAKES);
+    let known = one("SELECT count(*) FROM refinery_schema_history");
+    let tables = one("SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+    let is_new = known > 0;
+    assert_eq!(tables > 2, is_new, "{tables} tables, {known} migrations");
+    is_new
+}
+
+/// The copies that are kept, each of them whole and of the old version.
+fn copies(data: &Path) -> usize {
+    let Ok(entries) = data.join("backups").read_dir() else {
+        return 0;
+    };
+    let paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let is_copy = |path: &&std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("schema-0-")
+    };
+    let copies = paths.iter().filter(is_copy);
+    copies.map(|copy| assert!(!version(copy))).count()
+}
+
+fn list(mut command: Command, data: &Path) -> Output {
+    command.env("CHATD_DATA__DIR", data);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_kill_amid_an_upgrade_leaves_one_version_or_the_other() {
+    let (mut old, mut new) = (0, 0);
+    for call in CALLS {
+        for nth in (1..MOST_CALLS).step_by(either(1, 9)) {
+            let root = tempfile::tempdir().unwrap();
+            make(root.path());
+            let data = executable::data(root.path());
+            let mut strace = executable::command("strace");
+            let inject = format!("inject={call}:signal=KILL:when={nth}");
+            strace
+                .args([
+                    "-f",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                    &inject,
+                ])
+                .arg(executable::path())
+                .args(["user", "list"]);
+            let ended = list(strace, &data).status;
+            let is_killed = ended.signal().is_some() || ended.code() == Some(128 + 9);
+            assert!(is_killed || ended.success(), "{call} {nth}: {ended}");
+            let is_new = version(&data.join("chatd.db"));
+            let kept = copies(&data);
+            assert!(kept == 1 || (kept == 0 && !is_new), "{call} {nth}: {kept}");
+            assert!(is_killed || is_new, "{call} {nth}");
+            let mut again = executable::command(executable::path());
+            again.args(["user", "list"]);
+            let again = list(again, &data);
+            assert!(again.status.success(), "{call} {nth}: {again:?}");
+            assert!(version(&data.join("chatd.db")), "{call} {nth}");
+            let kept = copies(&data);
+            assert!((1..=2).contains(&kept), "{call} {nth}: {kept}");
+            assert!(!data.join("backups/unfinished.db").exists());
+            if !is_killed {
+                break;
+            }
+            if is_new {
+                new += 1;
+            } else {
+                old += 1;
+            }
+        }
+    }
+    assert!(old > 10, "{old}");
+    report(
+        "an upgrade is whole or not at all",
+        format_args!(
+            "killed {old} times before it was done and {new} times after: none was half done"
+        ),
+    );
+}
