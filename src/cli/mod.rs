@@ -11,6 +11,7 @@ mod door;
 mod exit;
 mod healthcheck;
 mod log;
+mod notify;
 mod pages;
 mod password;
 mod progress;

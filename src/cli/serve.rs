@@ -4,7 +4,7 @@
 //! whoever collects that reads nothing else.
 
 use super::door::take_from_commands;
-use super::{Exit, Failure, Places, block_on_until, log};
+use super::{Exit, Failure, Places, block_on_until, log, notify};
 use crate::chat::{Clock, SETUP_TIME};
 use crate::config::{Config, LogFormat, LogLevel, Tls};
 use crate::server::tls::files::Files;
@@ -30,8 +30,9 @@ A flag wins over the environment, and that over the configuration file.
 SIGTERM, Ctrl-C and a closed terminal stop it, once what it accepted is on disk; that takes 10
 seconds at most. A second signal, more than a second after the first, ends it at once.
 
-With tls.certificate a SIGHUP, also that of a closed terminal, stops nothing: the certificate and its
-key are read again, for connections from then on. \"kill -HUP\" is what a renewal ends with.";
+With tls.certificate, or started by systemd, a SIGHUP stops nothing, also that of a closed terminal: the
+certificate and its key are read again, for connections from then on. \"kill -HUP\" is what a renewal
+ends with.";
 
 /// Signals that come so soon after the first are the same wish, told twice: a wrapper passes on what
 /// the whole group was sent, or a shell repeats it.
@@ -124,6 +125,7 @@ async fn serve(config: Config) -> (Result<(), Failure>, Option<Instant>) {
             }
         }
     };
+    notify::tell(notify::STOPPING);
     let deadline = Instant::now() + STOP_TIME;
     server.stop_by(deadline).await;
     tracing::info!("stopped");
@@ -144,6 +146,7 @@ async fn start(config: Config) -> Result<Server, Failure> {
     descriptors::tell_if_few(connections);
     let setup = server.chat().setup_link().await.map_err(Failure::failed)?;
     announce(&server, &path, setup.as_deref());
+    notify::tell(notify::READY);
     Ok(server)
 }
 
@@ -179,9 +182,10 @@ fn announce(server: &Server, folder: &Path, setup: Option<&str>) {
         .and_then(|()| stdout.flush());
 }
 
-/// The signal to read the certificate's files again, where there are any.
+/// The signal to read the certificate's files again, where there are any, or a service manager, whose
+/// services have no terminal that could be closed.
 fn reload_signal(tls: &Tls) -> std::io::Result<Option<Signal>> {
-    tls.has_files()
+    (tls.has_files() || notify::is_wanted())
         .then(|| signal(SignalKind::hangup()))
         .transpose()
 }

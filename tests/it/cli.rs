@@ -12,6 +12,7 @@ mod inside;
 mod pages;
 mod proxies;
 mod serve;
+mod service;
 mod setup;
 mod sign_ins;
 mod snapshots;
