@@ -76,6 +76,11 @@ export class Server {
     }
   }
 
+  /** The link by which the first admin is made, if it has printed one. */
+  get setupLink() {
+    return this.#log.match(/http\S+\/setup#\S+/)?.[0];
+  }
+
   /** Ends the process as an administrator does, and expects an orderly exit. */
   async stop() {
     this.#child.kill("SIGTERM");
