@@ -77,12 +77,12 @@ impl Chatter {
         let is_ready = self.budget.poll_ready(cx);
         if self.budget.left() >= i64::from(self.limits.burst_bytes) / RECOVERED_PART {
             self.dry_since = None;
+        } else if is_ready.is_pending() {
+            self.dry_since.get_or_insert_with(Instant::now);
         }
-        if is_ready.is_pending() {
-            let since = *self.dry_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.limits.timeout {
-                return Poll::Ready(Err(TooMuch));
-            }
+        let dry = self.dry_since.map(|since| since.elapsed());
+        if dry.is_some_and(|dry| dry >= self.limits.timeout) {
+            return Poll::Ready(Err(TooMuch));
         }
         ready!(is_ready);
         Poll::Ready(Ok(()))

@@ -44,6 +44,8 @@ pub(super) struct Connection {
     rooms: Mutex<HashSet<RoomId>>,
     /// Where it said last that its user types; of so many rooms at most, more than anybody types in.
     typing: Mutex<HashSet<RoomId>>,
+    /// Held while a query of it runs.
+    pub queries: tokio::sync::Mutex<()>,
     engine: Engine,
 }
 
@@ -61,6 +63,7 @@ impl Connection {
             ended: AtomicBool::new(false),
             rooms: Mutex::new(HashSet::new()),
             typing: Mutex::new(HashSet::new()),
+            queries: tokio::sync::Mutex::new(()),
             engine,
         }
     }

@@ -120,7 +120,9 @@ fn get_room_users(asked: Asked, mut input: Input) {
         Err(refused) => return asked.answer::<Nothing>(Err(refused)),
     };
     tokio::spawn(async move {
-        let (shell, who) = (asked.shell.clone(), asked.who);
+        let (shell, who, connection) = (asked.shell.clone(), asked.who, asked.connection.clone());
+        // One after the other, so that the readers are never all of one client.
+        let _turn = connection.queries.lock().await;
         match shell.chat.room_users(who, room).await {
             // It takes its turn, since nobody is to see who is in a room after their membership's end.
             Ok(users) => shell.chat.still_member(who, room).then(move |still| {

@@ -11,12 +11,15 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::OnceCell;
 
 /// A flood may cost the server so much memory.
 const MOST_GROWTH_BYTES: u64 = 5 * MIB;
 /// A client that neither signs in nor drains is ended within this: ten seconds, and a little for a busy
 /// machine.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same for one that polls, of whom one body may be as much as four seconds allow.
+const POLLING_PATIENCE: Duration = Duration::from_secs(20);
 /// How the others talk.
 const PACE: Pace = Pace {
     per_second: 40,
@@ -36,6 +39,8 @@ const ENV: [(&str, &str); 3] = [
     ("CHATD_LIMITS__MESSAGES_PER_SECOND", "100000"),
 ];
 
+/// The database has so many readers.
+const READERS: usize = 4;
 /// Stands for the room in what is sent.
 const ROOM: &str = "<room>";
 
@@ -44,6 +49,10 @@ async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
     let env = [&ENV[..], env].concat();
     let hall = Hall::open(&env).await;
     hall.talk(WARM_UP).await;
+    // What the readers of the database take, they take for good.
+    let people = format!("/api/rooms/{}/users", hall.room);
+    let asking = (0..READERS).map(async |_| hall.ada.get(&people).await.expect(200));
+    join_all(asking).await;
     let memory = Memory::of(&hall.chatd);
     let began = Instant::now();
     flood(&hall).await;
@@ -119,9 +128,16 @@ async fn a_flood_of_events_is_refused_and_then_cut() {
             json!(["join_room", { "roomId": ROOM, "since": 0 }]),
         ),
     ] {
-        let refused = AtomicBool::new(false);
+        let (refused, own) = (AtomicBool::new(false), OnceCell::new());
         flood(what, &[], async |hall| {
-            let event = raw::text(&format!("42{event}").replace(ROOM, &hall.room));
+            // In a room of her own, so that the others' talk is theirs; or in one that she is not in, since
+            // what is kept of messages is limited by their own rate, which is off here.
+            let room = own.get_or_init(async || {
+                let not_hers = what == "messages";
+                let whose = if not_hers { &hall.ada } else { &hall.mallory };
+                whose.room("cellar", false).await
+            });
+            let event = raw::text(&format!("42{event}").replace(ROOM, room.await));
             // Whoever comes back too often is cut, be it after the first answers.
             if let Ok(mut raw) = Raw::sign_in(&hall.mallory).await
                 && raw.write.write_all(&event.repeat(TOO_MANY)).await.is_ok()
@@ -147,7 +163,7 @@ async fn pour_by_polling(hall: &Hall, body: &str) {
         .await;
     session.next().await;
     let pouring = async { while session.send(body).await {} };
-    tokio::time::timeout(PATIENCE, pouring)
+    tokio::time::timeout(POLLING_PATIENCE, pouring)
         .await
         .expect("the flooder is cut");
 }
