@@ -56,7 +56,7 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>
 #[derive(Clone)]
 pub(super) struct Front {
     trusted_proxies: Arc<[IpNet]>,
-    /// Whether people reach the server by HTTPS, which a proxy speaks for it.
+    /// Whether people reach the server by HTTPS, which it speaks itself or a proxy for it.
     is_https: bool,
     shells: Cors<Shells>,
 }

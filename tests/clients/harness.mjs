@@ -62,7 +62,7 @@ export class Server {
       child.stdout.setEncoding("utf8").on("data", (text) => {
         log(text);
         out = (out + text).slice(-LOG_CHARACTERS);
-        const address = out.match(/http:\/\/127\.0\.0\.1:\d+(?=\D)/);
+        const address = out.match(/https?:\/\/127\.0\.0\.1:\d+(?=\D)/);
         if (address) resolve(address[0]);
       });
     });
@@ -74,6 +74,11 @@ export class Server {
       child.kill("SIGKILL");
       throw new Error(`${error.message}; its log:\n${this.#log}`);
     }
+  }
+
+  /** Has it read its certificate again, as a renewal does. */
+  reload() {
+    this.#child.kill("SIGHUP");
   }
 
   /** Ends the process as an administrator does, and expects an orderly exit. */
