@@ -31,7 +31,7 @@ for (const transports of [["websocket"], ["polling"], ["polling", "websocket"]])
       const [alice, bob] = [await server.person("alice"), await server.person("bob")];
       const room = await alice.makeRoom();
       await alice.admit(bob, room);
-      const stock = { transports, reconnection: true };
+      const stock = { transports, reconnection: true, rejectUnauthorized: false };
       const [a, b] = [await alice.connect(stock), await bob.connect(stock)];
       for (const socket of [a, b]) {
         socket.on("connect", () => socket.emit("join_room", { roomId: room.id }));
