@@ -16,8 +16,7 @@
 //! - [`chat`]: the domain. Every rule, limit and notification is here.
 //! - [`realtime`]: the Socket.IO shell: handshake, admission in order, events, fan-out.
 //! - [`http`]: the REST shell and the web UI's files.
-//! - [`server`]: puts the parts together; the listener, the data folder, backups,
-//!   start and stop.
+//! - [`server`]: puts the parts together; the listener, TLS, the data folder, backups, start and stop.
 //! - [`cli`]: the command line.
 
 pub mod chat;

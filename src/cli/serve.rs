@@ -192,12 +192,12 @@ fn reload_signal(tls: &Tls) -> std::io::Result<Option<Signal>> {
 
 /// Resolves when a signal has come; never without one to wait for.
 async fn received(signal: Option<&mut Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 /// Resolves at the first stop signal from now on; a later one, unless it comes with the first, ends

@@ -109,6 +109,7 @@ pub(super) fn redirect_from<'de, D: Deserializer<'de>>(
 }
 
 /// Writes none as an empty text.
+#[expect(clippy::ref_option, reason = "serde hands a field on like this")]
 pub(super) fn write_address<S: Serializer>(
     address: &Option<SocketAddr>,
     to: S,

@@ -11,6 +11,9 @@ pub(super) struct Contradiction {
     pub(super) tell: fn(&str) -> String,
 }
 
+/// Whether a rule is broken, its keys, and what to tell.
+type Rule = (bool, [&'static str; 2], fn(&str) -> String);
+
 /// All that are there.
 pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     let (server, tls) = (&config.server, &config.tls);
@@ -20,7 +23,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     let is_plain = server.public_url.starts_with("http://");
     let goes_on = tls.redirect_from.is_some();
     let is_known = !server.public_url.is_empty() || by_name || !server.listen.ip().is_unspecified();
-    let rules: [(bool, [&'static str; 2], fn(&str) -> String); 9] = [
+    let rules: [Rule; 9] = [
         (
             has_certificate && !has_key,
             ["tls.certificate", "tls.key"],

@@ -64,7 +64,7 @@ pub(super) struct Front {
     trusted_proxies: Arc<[IpNet]>,
     /// Counts what is refused.
     chat: Arc<Chat>,
-    /// Whether people reach the server by HTTPS, which a proxy speaks for it.
+    /// Whether people reach the server by HTTPS, which it speaks itself or a proxy for it.
     is_https: bool,
     shells: Cors<Shells>,
 }

@@ -1,8 +1,9 @@
 //! The listener: accepts connections, counts and guards them, and serves HTTP/1.1 on them.
 //!
 //! `axum::serve` has no timeout for a request's head, so this is hyper's HTTP/1 server with an
-//! accept loop of our own. TLS, where it is on, is below that and below the guard. Every request carries two extensions: its connection's `Arc<Transport>`,
-//! and the [`PeerAddress`].
+//! accept loop of our own. Where TLS is on, its handshake comes first, in the connection's own task and
+//! with a place among the counted ones; the guard is above it. Every request carries two extensions: its
+//! connection's `Arc<Transport>`, and the [`PeerAddress`].
 
 use std::error::Error;
 use std::future::{pending, poll_fn};

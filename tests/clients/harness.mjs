@@ -62,7 +62,7 @@ export class Server {
       child.stdout.setEncoding("utf8").on("data", (text) => {
         log(text);
         out = (out + text).slice(-LOG_CHARACTERS);
-        const address = out.match(/http:\/\/127\.0\.0\.1:\d+(?=\D)/);
+        const address = out.match(/https?:\/\/127\.0\.0\.1:\d+(?=\D)/);
         if (address) resolve(address[0]);
       });
     });
@@ -79,6 +79,11 @@ export class Server {
   /** The link by which the first admin is made, if it has printed one. */
   get setupLink() {
     return this.#log.match(/http\S+\/setup#\S+/)?.[0];
+  }
+
+  /** Has it read its certificate again, as a renewal does. */
+  reload() {
+    this.#child.kill("SIGHUP");
   }
 
   /** Ends the process as an administrator does, and expects an orderly exit. */

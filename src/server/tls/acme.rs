@@ -85,20 +85,27 @@ impl Renewal {
     fn warn(&self, error: &EventError<io::Error, io::Error>) {
         let (domains, directory) = (&self.domains, &self.directory);
         match error {
-            EventError::Order(error) => tracing::warn!(
-                %domains, %directory, error = one_line(error),
-                "no certificate was given, and it is asked for again: each of these names has to lead to \
-                 this server's port 443, from anywhere in the internet"
-            ),
+            EventError::Order(error) => {
+                let error = one_line(error);
+                tracing::warn!(
+                    %domains, %directory, error,
+                    "no certificate was given, and it is asked for again: each of these names has to lead \
+                     to this server's port 443, from anywhere in the internet"
+                );
+            }
             EventError::CertCacheStore(error) | EventError::AccountCacheStore(error) => {
                 tracing::warn!(
-                    %error, "what came of a certificate cannot be kept in the data folder, so the next start asks anew"
-                )
+                    %error,
+                    "a certificate's keys cannot be kept in the data folder, so the next start asks anew"
+                );
             }
-            other => tracing::warn!(
-                error = one_line(other),
-                "what the data folder has of a certificate is of no use"
-            ),
+            other => {
+                let error = one_line(other);
+                tracing::warn!(
+                    error,
+                    "what the data folder has of a certificate is of no use, and a new one is asked for"
+                );
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ fn who_never_finishes_a_handshake_holds_a_place_and_is_closed_in_time() {
         for dawdling in dawdling {
             let borne = dawdling.join().unwrap();
             assert!(borne <= WITHIN + SLACK, "{borne:?}");
-            assert!(borne >= WITHIN - SLACK, "{borne:?}");
+            assert!(borne + SLACK >= WITHIN, "{borne:?}");
         }
     });
     let answer = ask(&mut connect(&server, &trust), "/healthz");
@@ -121,6 +121,6 @@ fn a_client_that_never_reads_is_cut() {
         assert!(began.elapsed() < WITHIN + 2 * SLACK, "it is still open");
         std::thread::sleep(LOOK);
     }
-    assert!(began.elapsed() >= WITHIN - SLACK, "{:?}", began.elapsed());
+    assert!(began.elapsed() + SLACK >= WITHIN, "{:?}", began.elapsed());
     server.stop();
 }

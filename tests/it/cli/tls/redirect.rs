@@ -1,7 +1,7 @@
 //! HTTP that leads to https.
 
 use super::super::{Running, START, place};
-use super::{Authority, serve};
+use super::{Authority, ask, connect, serve};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -77,7 +77,8 @@ fn its_connections_are_bounded_with_the_others_and_the_silent_are_closed() {
     ];
     let server = serve(&place, &authority.pair(), &more);
     let address = leading(&server);
-    let taken = TcpStream::connect(server.address).unwrap();
+    let mut taken = connect(&server, &authority.trust(&[]));
+    ask(&mut taken, "/healthz");
     // The place that the listener for TLS has given is one that this one has not.
     let answer = head(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(answer.starts_with("http/1.1 503 "), "{answer}");
