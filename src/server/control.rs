@@ -227,7 +227,7 @@ pub enum Answer {
     /// How much there is.
     Stats(Stats),
     /// A copy of the database.
-    Copy(Copy),
+    Copy(CopyState),
     /// It is done, and there is nothing to say.
     Done,
 }
@@ -235,7 +235,7 @@ pub enum Answer {
 /// How far a copy of the database is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Copy {
+pub struct CopyState {
     /// What it is known by.
     pub number: u64,
     /// Pages that are copied.

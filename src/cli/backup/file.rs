@@ -6,7 +6,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, remove_dir_all, remove_file, rename};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Instead of a file: stdin or stdout.
@@ -128,6 +128,11 @@ impl Unfinished {
                 return Err(Failure::failed(text));
             }
             locked => locked.map_err(|error| failed(error.into()))?,
+        }
+        // It may have got its name between our opening it and the lock.
+        let [ours, there] = [file.metadata(), unfinished.metadata()];
+        if there.map_or(0, |there| there.ino()) != ours.map_err(failed)?.ino() {
+            return Err(is_there(path));
         }
         file.set_len(0).map_err(failed)?;
         Ok(Self {

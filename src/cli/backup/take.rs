@@ -8,7 +8,7 @@ use crate::cli::progress::Progress;
 use crate::cli::{Failure, say};
 use crate::config::Config;
 use crate::server::backup::{Manifest, Source, pack};
-use crate::server::control::{Answer, Copy, Request};
+use crate::server::control::{Answer, CopyState, Request};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl Copying {
         }
     }
 
-    async fn ask(&mut self, request: &Request) -> Result<Copy, Failure> {
+    async fn ask(&mut self, request: &Request) -> Result<CopyState, Failure> {
         match self.door.ask(request).await? {
             Answer::Copy(copy) => Ok(copy),
             _ => Err(Failure::failed(

@@ -28,7 +28,7 @@ const BLOCK_BYTES: usize = 128 * 1024;
 /// What the system says. What is written by then is no backup.
 pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::Result<()> {
     let mut encoder = Encoder::new(to, LEVEL)?;
-    // A bit that flips anywhere in it is found out.
+    // Whatever does not come out as it went in is found out.
     encoder.include_checksum(true)?;
     let mut tar = Builder::new(encoder);
     let made_at = source.made_at;

@@ -2,7 +2,7 @@
 //! a time, read from there by the command line, and removed by us.
 
 use super::super::data_folder::DataFolder;
-use super::{Answer, Outcome, Refusal};
+use super::{Answer, CopyState, Outcome, Refusal};
 use crate::chat::Code;
 use crate::store::backup::Copying;
 use crate::store::{Error, Store};
@@ -65,9 +65,9 @@ impl Copies {
         let number = self.blocking(Shared::begin).await?;
         tokio::spawn(remove_when_abandoned(Arc::downgrade(&self.0), number));
         tracing::info!("a backup was begun from the command line");
-        Ok(Answer::Copy(super::Copy {
+        Ok(Answer::Copy(CopyState {
             number,
-            ..super::Copy::default()
+            ..CopyState::default()
         }))
     }
 
@@ -110,7 +110,7 @@ impl Copies {
     }
 }
 
-impl From<&Current> for super::Copy {
+impl From<&Current> for CopyState {
     fn from(current: &Current) -> Self {
         let (done, pages) = current.copying.progress();
         Self {

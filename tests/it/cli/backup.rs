@@ -6,8 +6,10 @@ mod damaged;
 use super::{Place, Ran, Running, Value, json, mode, place};
 use rusqlite::Connection;
 use rustix::process::geteuid;
+use std::fs::{Permissions, set_permissions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -317,10 +319,47 @@ fn a_folder_reached_by_a_link_is_replaced_where_it_is() {
     assert_eq!(names(&link), ["chatd.db", "jwt.secret"]);
 }
 
+/// Somebody who is not root.
+const SERVICE: u32 = 4711;
+
+#[test]
+fn whoever_has_no_rights_is_told_whose_they_are() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = place();
+    let (..) = taken(&place);
+    let root = place.root.path();
+    // Nothing where the executable itself is in somebody's own folder.
+    let run = |args: &str| {
+        let mut command = place.command(args.split(' '));
+        let ran = command.uid(SERVICE).gid(SERVICE).output();
+        ran.map(Ran::from).ok()
+    };
+    set_permissions(root, Permissions::from_mode(0o755)).unwrap();
+    let Some(refused) = run("backup other.backup") else {
+        return;
+    };
+    refused.ended(
+        1,
+        &["cannot be written", "Permission denied", "may write to"],
+    );
+    let refused = run("backup --verify chat.backup").unwrap();
+    refused.ended(1, &["cannot be read", "as the user whom it belongs to"]);
+    set_permissions(root, Permissions::from_mode(0o777)).unwrap();
+    let refused = run("backup other.backup").unwrap();
+    refused.ended(
+        1,
+        &["data folder", "as the user whom the folder belongs to"],
+    );
+    set_permissions(root.join("chat.backup"), Permissions::from_mode(0o644)).unwrap();
+    let refused = run("restore --force chat.backup").unwrap();
+    refused.ended(1, &["data", "Permission denied"]);
+    assert_eq!(names(root), ["chat.backup", "data", "log"]);
+}
+
 #[test]
 fn what_root_restores_for_a_service_belongs_to_the_services_own_user() {
-    /// Somebody who is not root.
-    const SERVICE: u32 = 4711;
     if !geteuid().is_root() {
         return;
     }

@@ -33,20 +33,29 @@ fn a_backup_that_is_cut_off_anywhere_is_refused() {
 }
 
 #[test]
-fn a_bit_that_has_flipped_anywhere_is_found() {
+fn a_bit_that_has_flipped_is_found_wherever_it_makes_a_difference() {
     let place = place();
     let (path, ..) = taken(&place);
     let whole = std::fs::read(path).unwrap();
+    let content = zstd::decode_all(&whole[..]).unwrap();
     let before = bytes(&place.data);
+    let (mut tried, mut harmless) = (0, 0);
     for at in (0..whole.len()).step_by(either(3, 53)) {
+        tried += 1;
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << (at % 8);
+        // Of some zeros it is all the same from which other zeros they are said to be repeated.
+        if zstd::decode_all(&flipped[..]).is_ok_and(|bytes| bytes == content) {
+            harmless += 1;
+            continue;
+        }
         let ran = place.run_with("restore --force -", &flipped);
         assert_eq!(ran.code, 1, "byte {at}: {}", ran.stderr);
         let said = ["damaged", "cut off", "no backup of chatd"];
         let is_said = said.iter().any(|words| ran.stderr.contains(words));
         assert!(is_said, "byte {at}: {}", ran.stderr);
     }
+    assert!(harmless * 10 < tried, "{harmless} of {tried}");
     assert_eq!(bytes(&place.data), before);
     let mut longer = whole;
     longer.extend(b"and more");
