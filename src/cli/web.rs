@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// Where a server is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Site {
     pub is_https: bool,
     /// A name or an address, without the brackets of IPv6.
@@ -37,6 +37,15 @@ pub(super) struct Site {
     pub port: u16,
     /// What comes before the paths of the server, without a slash at its end; usually nothing.
     base: String,
+    /// What is connected to in place of what the name stands for.
+    at: Option<IpAddr>,
+}
+
+impl PartialEq for Site {
+    fn eq(&self, other: &Self) -> bool {
+        let named = |site: &Self| (site.is_https, site.host.clone(), site.port, site.base.clone());
+        named(self) == named(other)
+    }
 }
 
 /// What a request was answered.
@@ -76,6 +85,7 @@ impl FromStr for Site {
             host: host.to_ascii_lowercase(),
             port: uri.port_u16().unwrap_or(default_port),
             base: uri.path().trim_end_matches('/').to_owned(),
+            at: None,
         })
     }
 }
@@ -88,7 +98,7 @@ impl fmt::Display for Site {
 
 impl Site {
     /// Where the server of this configuration is reached from its own machine; nothing if the system
-    /// chooses its port.
+    /// chooses its port. With TLS it has the name that its certificate is for.
     pub fn of(config: &Config) -> Option<Self> {
         let listen = config.server.listen;
         let ip = match listen.ip() {
@@ -96,11 +106,19 @@ impl Site {
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
+        let is_https = config.tls.is_on();
+        let name = || {
+            let public: Option<Self> = config.server.public_url.parse().ok();
+            let public = public.filter(|site| site.is_https).map(|site| site.host);
+            public.or_else(|| config.tls.domains.first().cloned())
+        };
+        let name = is_https.then(name).flatten();
         (listen.port() != 0).then(|| Self {
-            is_https: false,
-            host: ip.to_string(),
+            is_https,
+            host: name.unwrap_or_else(|| ip.to_string()),
             port: listen.port(),
             base: String::new(),
+            at: Some(ip),
         })
     }
 
@@ -124,6 +142,9 @@ impl Site {
 
     /// The addresses that the name stands for.
     pub async fn look_up(&self) -> Result<Vec<SocketAddr>, String> {
+        if let Some(ip) = self.at {
+            return Ok(vec![(ip, self.port).into()]);
+        }
         let looked = timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await;
         let found = looked.map_err(|_| too_slow("was not looked up"))?;
         let found: Vec<_> = found.map_err(|error| error.to_string())?.collect();

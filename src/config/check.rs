@@ -46,18 +46,6 @@ pub(super) fn own_listen<'de, D: Deserializer<'de>>(
     }
 }
 
-/// Writes such an address as it is read.
-#[expect(clippy::ref_option, reason = "serde hands the field on as it is")]
-pub(super) fn write_listen<S: Serializer>(
-    listen: &Option<SocketAddr>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match listen {
-        Some(address) => to.collect_str(address),
-        None => to.serialize_str(""),
-    }
-}
-
 /// Reads an address; `port` is the one to advise where it is left out.
 fn address<E: Error>(value: &Value, or: &str, port: u16) -> Result<SocketAddr, E> {
     let expected = format!("{or}an IP address and a port such as \"127.0.0.1:{port}\"");

@@ -205,7 +205,7 @@ pub struct Metrics {
     /// enabled; empty for none.
     #[serde(
         deserialize_with = "check::own_listen",
-        serialize_with = "check::write_listen"
+        serialize_with = "check::write_address"
     )]
     pub listen: Option<SocketAddr>,
 }

@@ -239,7 +239,7 @@ fn compare(site: &Site, config: &Config, report: &mut Report) {
         ),
     }
     // The server of this configuration speaks plain HTTP, so that something else speaks TLS for it.
-    if !site.is_https {
+    if !site.is_https || config.tls.is_on() {
         return;
     }
     if server.trusted_proxies.is_empty() {
