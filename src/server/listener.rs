@@ -38,9 +38,6 @@ use crate::realtime::transport::Transport;
 /// What the kernel may queue for one peer, in bytes. (Linux doubles it for its own accounting.)
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
-/// What the kernel may hold of one peer until it is read, in bytes. (Linux doubles it, too.)
-const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
-
 /// How long sent bytes may go without the peer's acknowledgement, or without room at the peer's,
 /// before the kernel ends the connection.
 #[cfg(target_os = "linux")]
@@ -264,7 +261,6 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
     Ok(())
