@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server, does, next, untaken } from "../harness.mjs";
 import { either, report } from "./form.mjs";
 import { Proxy } from "./proxy.mjs";
@@ -13,6 +14,10 @@ const AT_ONCE = 9;
 const BACK_MS = 20_000;
 const CUT_MS = 30_000;
 const REFUSALS = either(3, 1);
+/** Longer than Node's `fetch` keeps a connection that nobody uses. */
+const KEPT_MS = 6_000;
+/** Between two looks at whether there is a place. */
+const LOOK_MS = 200;
 /** A message of 16 kB, so that some hundreds are more than may wait for a client. */
 const CONTENT = "\u{20000}".repeat(4_000);
 /** Connections that send, since each is read from at 1 MiB a second. */
@@ -42,20 +47,31 @@ async function comesBack(socket, why) {
   slowest[why] = Math.max(slowest[why] ?? 0, Date.now() - began);
 }
 
-/** Opens connections until one is refused; gives what lets them go. */
+/**
+ * Opens connections until all further ones are refused, also when those are over which `fetch` keeps for a while; gives
+ * what lets them go.
+ */
 async function fillConnections(server, status) {
   const { hostname, port } = new URL(server.url);
   const open = [];
-  for (;;) {
+  let refusedSince = 0;
+  while (!refusedSince || Date.now() - refusedSince < KEPT_MS) {
     const socket = connect(port, hostname);
     socket.on("error", () => {});
-    open.push(socket);
     socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
     const [answer] = await once(socket, "data");
     const code = Number(answer.toString("latin1").split(" ")[1]);
-    if (code === status) return () => open.forEach((each) => each.destroy());
-    assert.equal(code, 200);
+    if (code === 200) {
+      open.push(socket);
+      refusedSince = 0;
+    } else {
+      assert.equal(code, status);
+      socket.destroy();
+      refusedSince ||= Date.now();
+      await sleep(LOOK_MS);
+    }
   }
+  return () => open.forEach((each) => each.destroy());
 }
 
 /** Opens sessions that do not sign in until one is refused; gives what signs them in after all. */
