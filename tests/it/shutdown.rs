@@ -314,10 +314,10 @@ async fn who_connects_amid_a_stop_is_let_go_and_never_refused() {
     };
     let ((code, _folder), seen) = tokio::join!(chatd.stop(), connecting);
     assert_eq!(code, Some(0));
-    assert!(
-        seen.iter().all(|packet| packet.starts_with("40")),
-        "{seen:?}"
-    );
+    // Who was let in before the stop may hear that the transport closes, which stock clients take for
+    // what it is.
+    let is_welcome = |packet: &String| packet.starts_with("40") || packet == "1";
+    assert!(seen.iter().all(is_welcome), "{seen:?}");
 }
 
 #[tokio::test]
