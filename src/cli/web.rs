@@ -43,7 +43,14 @@ pub(super) struct Site {
 
 impl PartialEq for Site {
     fn eq(&self, other: &Self) -> bool {
-        let named = |site: &Self| (site.is_https, site.host.clone(), site.port, site.base.clone());
+        let named = |site: &Self| {
+            (
+                site.is_https,
+                site.host.clone(),
+                site.port,
+                site.base.clone(),
+            )
+        };
         named(self) == named(other)
     }
 }

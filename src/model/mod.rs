@@ -2,6 +2,7 @@
 
 mod count;
 mod events;
+mod export;
 mod ids;
 mod names;
 mod records;
@@ -10,6 +11,10 @@ mod visible;
 
 pub use count::{Counter, Gauge, Histogram};
 pub use events::{Event, Person, RoomJoined};
+pub use export::{
+    BanEntry, EXPORT_FORMAT, Entry, ExportEnd, ExportHead, InviteEntry, MemberEntry, MessageEntry,
+    RoomEntry, UserEntry,
+};
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
 pub use names::{
     ClientId, Content, Description, DisplayName, EmailAddress, Invalid, MessageType, Password,

@@ -1,8 +1,10 @@
 //! Wall-clock times as the database and the wire have them.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+use std::str::FromStr;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A moment in milliseconds since 1970-01-01 UTC; on the wire RFC 3339 with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,5 +50,26 @@ impl fmt::Display for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
+    }
+}
+
+impl FromStr for Time {
+    type Err = &'static str;
+
+    /// Reads RFC 3339; what is finer than milliseconds is cut off.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let at = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| "a time looks like 2026-01-02T03:04:05.678Z")?;
+        let ms = at.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(ms)
+            .map(Self)
+            .map_err(|_| "the time is too far away")
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(de::Error::custom)
     }
 }

@@ -329,7 +329,9 @@ async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome,
             tracing::info!(%id, "room deleted from the command line");
             return Ok(Ok(Answer::Room(room.into())));
         }
-        Request::ListSessions { user, cursor } => return sessions(chat, user, cursor).await.map(Ok),
+        Request::ListSessions { user, cursor } => {
+            return sessions(chat, user, cursor).await.map(Ok);
+        }
         Request::EndSession { id } => {
             let session = chat.end_any_session(id).await?;
             tracing::info!(%id, "session ended from the command line");

@@ -19,8 +19,14 @@ fn its_manager_hears_when_it_is_ready_and_when_it_stops() {
     let name = format!("chatd-test-{}", std::process::id());
     let abstract_name = SocketAddr::from_abstract_name(&name).unwrap();
     for (manager, named) in [
-        (UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap().to_owned()),
-        (UnixDatagram::bind_addr(&abstract_name).unwrap(), format!("@{name}")),
+        (
+            UnixDatagram::bind(&path).unwrap(),
+            path.to_str().unwrap().to_owned(),
+        ),
+        (
+            UnixDatagram::bind_addr(&abstract_name).unwrap(),
+            format!("@{name}"),
+        ),
     ] {
         manager.set_read_timeout(Some(START)).unwrap();
         let mut server = place.serve_with(&[("NOTIFY_SOCKET", &named)]);
@@ -30,7 +36,12 @@ fn its_manager_hears_when_it_is_ready_and_when_it_stops() {
         assert_eq!(server.send("GET /readyz", None, "").0, 200);
         server.signal(Signal::TERM);
         assert_eq!(told(&manager), "STOPPING=1");
-        assert_eq!(server.ended_within(STOP).code(), Some(0), "{}", server.log());
+        assert_eq!(
+            server.ended_within(STOP).code(),
+            Some(0),
+            "{}",
+            server.log()
+        );
     }
 }
 
