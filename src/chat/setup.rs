@@ -3,11 +3,11 @@
 
 use super::sessions::{Device, SignedIn};
 use super::{Chat, Error, Input, Registration, tokens};
-use crate::model::ServerRole;
+use crate::model::{ServerRole, Time};
 use crate::store::users;
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A setup link is good for so long.
 pub const SETUP_TIME: Duration = Duration::from_mins(30);
@@ -27,21 +27,22 @@ pub(super) struct Setup(Mutex<Option<Offer>>);
 
 struct Offer {
     token: String,
-    until: Instant,
+    until: Time,
 }
 
 impl Setup {
-    fn offer(&self, token: String) {
-        let until = Instant::now() + SETUP_TIME;
+    fn offer(&self, token: String, now: Time) {
+        let ms = i64::try_from(SETUP_TIME.as_millis()).unwrap_or(i64::MAX);
+        let until = now.plus_ms(ms);
         *self.lock() = Some(Offer { token, until });
     }
 
-    fn is_good(&self, token: &str) -> bool {
+    fn is_good(&self, token: &str, now: Time) -> bool {
         // How long it takes to compare digests says nothing of what they were made of.
         let digest = |token: &str| Sha256::digest(token);
-        self.lock().as_ref().is_some_and(|offer| {
-            Instant::now() < offer.until && digest(&offer.token) == digest(token)
-        })
+        self.lock()
+            .as_ref()
+            .is_some_and(|offer| now < offer.until && digest(&offer.token) == digest(token))
     }
 
     fn close(&self) {
@@ -67,7 +68,7 @@ impl Chat {
         let token = tokens::random_text::<TOKEN_BYTES>()?;
         // What follows a # is sent to no server on the way, and stands in no log.
         let link = format!("{}/setup#{token}", self.config.server.public_url);
-        self.setup.offer(token);
+        self.setup.offer(token, self.now());
         Ok(Some(link))
     }
 
@@ -85,10 +86,10 @@ impl Chat {
         let refusal = || {
             Error::forbidden(
                 "This setup link was used, replaced or is older than 30 minutes; whoever runs the server gets \
-                 another by restarting it, or makes an admin with \"chatd user add NAME --admin\".",
+                 another by restarting it, or makes an admin with \"chatd user add NAME --email ADDRESS --admin\".",
             )
         };
-        if !self.setup.is_good(&request.token) {
+        if !self.setup.is_good(&request.token, self.now()) {
             return Err(refusal());
         }
         let account = self.new_account(request.account).await?;

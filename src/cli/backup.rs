@@ -4,7 +4,7 @@
 mod file;
 mod take;
 
-use super::{Failure, Places, block_on, log, say};
+use super::{Failure, Places, block_on, say};
 use crate::server::backup::{BackupError, Manifest, unpack, verify};
 use clap::Args;
 use file::{Target, Temporary};
@@ -43,8 +43,7 @@ impl Backup {
         if self.verify {
             return block_on(interruptible(check(self.file)));
         }
-        let config = places.load(None, None)?.config;
-        log::start_quietly(&config.log);
+        let config = places.load_quietly()?;
         let target = Target::open(&self.file, self.force)?;
         block_on(take::take(config, target))
     }

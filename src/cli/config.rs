@@ -1,7 +1,7 @@
 //! `chatd config`: what the configuration is, and what is wrong with it.
 
 use super::{Failure, Places, print, say};
-use crate::config::Loaded;
+use crate::config::{ConfigError, ConfigErrors, Loaded};
 use crate::server::tls::files::Files;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -71,7 +71,14 @@ impl Config {
         match self.command {
             ConfigCommand::Check => {
                 let loaded = places.load(None, None)?;
-                Files::check(&loaded.config.tls).map_err(Failure::failed)?;
+                Files::check(&loaded.config.tls).map_err(|error| {
+                    let place = loaded.places.get(error.key()).cloned();
+                    ConfigErrors::from(ConfigError {
+                        place: place.unwrap_or_else(|| error.key().to_owned()),
+                        problem: error.to_string(),
+                        is_flag: false,
+                    })
+                })?;
                 say("The configuration is sound.");
                 Ok(())
             }

@@ -6,8 +6,8 @@ use clap::Args;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// An answer takes so long at most.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// An answer takes so long at most, and the process a second more: monitors wait for five, or longer.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,8 +15,8 @@ Examples:
   chatd healthcheck --url https://chat.example.org  any other, as its clients reach it
   HEALTHCHECK CMD chatd healthcheck                 in a Dockerfile
 
-It asks /readyz, which asks the database, and ends within 5 seconds: with 0 if the server is ready, with
-1 if it is not, and in any case with one line on stderr.";
+It asks /readyz, which asks the database, and waits for 4 seconds at most: it ends with 0 if the server is
+ready, with 1 if it is not, and in any case with one line on stderr.";
 
 /// Ask whether a server is ready
 #[derive(Debug, Args)]

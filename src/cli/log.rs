@@ -5,7 +5,7 @@
 //! what people say to each other. `RUST_LOG` could change that, so it is not read.
 
 use crate::chat::Clock;
-use crate::config::{self, LogFormat, LogLevel};
+use crate::config::{LogFormat, LogLevel};
 use std::fmt;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
@@ -73,11 +73,6 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
     {
         std::panic::set_hook(Box::new(tell_panic));
     }
-}
-
-/// Starts the log of a command: what a server tells about its work is noise around its answer.
-pub(super) fn start_quietly(log: &config::Log) {
-    start(log.level.min(LogLevel::Warn), log.format);
 }
 
 /// A panic is a line of the log like any other, and not text of its own amid JSON.

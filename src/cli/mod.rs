@@ -142,12 +142,7 @@ impl Places {
     /// work; from then on the log says no more than warnings.
     fn load_quietly(self) -> Result<Config, ConfigErrors> {
         let config = self.load(None, None)?.config;
-        let level = match config.log.level {
-            LogLevel::Off => LogLevel::Off,
-            LogLevel::Error => LogLevel::Error,
-            _ => LogLevel::Warn,
-        };
-        log::start(level, config.log.format);
+        log::start(config.log.level.min(LogLevel::Warn), config.log.format);
         Ok(config)
     }
 

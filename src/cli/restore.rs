@@ -1,7 +1,7 @@
 //! `chatd restore`: a data folder of a backup.
 
 use super::backup::{blocking, interruptible, read, shown, summary};
-use super::{Failure, Places, block_on, log, say};
+use super::{Failure, Places, block_on, say};
 use crate::chat::Clock;
 use crate::server::backup::{RestoreError, restore};
 use clap::Args;
@@ -31,8 +31,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
-        let config = places.load(None, None)?.config;
-        log::start_quietly(&config.log);
+        let config = places.load_quietly()?;
         let work = async {
             let restored = blocking(move || {
                 let from = read(&self.file)?;

@@ -11,6 +11,7 @@ use crate::server::tls::files::Files;
 use crate::server::{STOP_TIME, Server, StartError, descriptors};
 use clap::Args;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,8 +163,9 @@ fn announce(server: &Server, folder: &Path, setup: Option<&str>) {
     let folder = folder.display();
     let setup = setup.map_or_else(String::new, |link| {
         let minutes = SETUP_TIME.as_secs() / 60;
+        let hint = reached_otherwise(link, address);
         format!(
-            "There is no admin yet. Make the first one in a browser within {minutes} minutes:\n  {link}\n\
+            "There is no admin yet. Make the first one in a browser within {minutes} minutes:\n  {link}\n{hint}\
              or at any time by this command:\n  \
              chatd user add NAME --email ADDRESS --admin --data-dir \"{folder}\"\n"
         )
@@ -180,6 +182,22 @@ fn announce(server: &Server, folder: &Path, setup: Option<&str>) {
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+}
+
+/// What a browser on another machine needs that a link to this address does not say.
+fn reached_otherwise(link: &str, address: SocketAddr) -> String {
+    let ip = address.ip();
+    if !link.contains(&format!("//{address}/")) {
+        return String::new();
+    }
+    if ip.is_unspecified() {
+        return format!("  with this machine's name or address in place of {ip},\n");
+    }
+    if ip.is_loopback() {
+        let port = address.port();
+        return format!("  from another machine after: ssh -L {port}:{address} THIS-MACHINE\n");
+    }
+    String::new()
 }
 
 /// The signal to read the certificate's files again, where there are any, or a service manager, whose

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -14,6 +15,8 @@ use super::{Config, names, rules};
 
 /// The environment variable that names the file when no flag does.
 const ENV_FILE: &str = "CHATD_CONFIG";
+/// A file with more than this is none of one value.
+const MOST_VALUE_BYTES: u64 = 64 * 1024;
 
 /// Where a configuration comes from, the weakest source first.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,8 @@ pub struct Loaded {
     pub config: Config,
     /// Where each value came from, by `section.key`; every key is present.
     pub origins: BTreeMap<String, Origin>,
+    /// Where each value stands that somebody set, as a mistake names it, by `section.key`.
+    pub places: BTreeMap<String, String>,
 }
 
 /// Where a value came from.
@@ -166,8 +171,6 @@ struct Merge {
     /// The same values as `loaded.config`, by section and key.
     values: Table,
     loaded: Loaded,
-    /// Where each value stands that somebody set, as a mistake names it.
-    places: BTreeMap<String, String>,
     /// The keys of which a value was refused.
     refused: BTreeSet<String>,
     errors: Vec<ConfigError>,
@@ -186,8 +189,11 @@ impl Merge {
         }
         Self {
             values,
-            loaded: Loaded { config, origins },
-            places: BTreeMap::new(),
+            loaded: Loaded {
+                config,
+                origins,
+                places: BTreeMap::new(),
+            },
             refused: BTreeSet::new(),
             errors: Vec::new(),
         }
@@ -238,14 +244,22 @@ impl Merge {
             return self.refuse(variable, format!("unknown variable; {hint}"));
         }
         let origin = Origin::Env(variable.to_owned());
+        if let Some(Origin::Env(other)) = self.loaded.origins.get(&name)
+            && other != variable
+        {
+            let problem = format!("{other} sets the same; leave out either");
+            return self.refuse(variable, problem);
+        }
         if !is_path {
             return self.text(&name, text, origin);
         }
-        match std::fs::read_to_string(text) {
+        match read_value(Path::new(text)) {
             Ok(content) => self.text(&name, content.trim_end_matches(['\r', '\n']), origin),
             Err(error) => self.refuse(
                 variable,
-                format!("the file \"{text}\" cannot be read: {error}"),
+                format!(
+                    "the file \"{text}\" cannot be read: {error}; name one that this user may read"
+                ),
             ),
         }
     }
@@ -286,7 +300,12 @@ impl Merge {
             if keys.iter().any(|key| self.refused.contains(*key)) {
                 continue;
             }
-            let places = keys.map(|key| self.places.get(key).map_or("default", String::as_str));
+            let places = keys.map(|key| {
+                self.loaded
+                    .places
+                    .get(key)
+                    .map_or("default", String::as_str)
+            });
             let problem = (contradiction.tell)(places[1]);
             self.errors.push(ConfigError::new(places[0], problem));
         }
@@ -296,7 +315,7 @@ impl Merge {
     fn set(&mut self, name: &str, value: Value, origin: Origin, place: &str) -> Result<(), String> {
         let is_set = self.try_to_set(name, value, origin);
         if is_set.is_ok() {
-            self.places.insert(name.to_owned(), place.to_owned());
+            self.loaded.places.insert(name.to_owned(), place.to_owned());
         } else {
             self.refused.insert(name.to_owned());
         }
@@ -331,6 +350,19 @@ impl Merge {
         let hint = names::hint(&known, name, |name| format!("{name:?}"));
         format!("unknown {kind} {name:?}; {hint}")
     }
+}
+
+/// Reads the file of one value.
+fn read_value(path: &Path) -> std::io::Result<String> {
+    let mut content = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MOST_VALUE_BYTES + 1)
+        .read_to_string(&mut content)?;
+    if content.len() as u64 > MOST_VALUE_BYTES {
+        let text = format!("it has more than {MOST_VALUE_BYTES} bytes");
+        return Err(std::io::Error::other(text));
+    }
+    Ok(content)
 }
 
 /// Where the value of a key is.

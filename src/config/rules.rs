@@ -16,14 +16,23 @@ type Rule = (bool, [&'static str; 2], fn(&str) -> String);
 
 /// All that are there.
 pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
+    let rules = of_certificates(config)
+        .into_iter()
+        .chain(of_addresses(config));
+    let found = rules.filter(|(is_broken, ..)| *is_broken);
+    found
+        .map(|(_, keys, tell)| Contradiction { keys, tell })
+        .collect()
+}
+
+/// Which certificate there is, and for what.
+fn of_certificates(config: &Config) -> [Rule; 7] {
     let (server, tls) = (&config.server, &config.tls);
     let has_certificate = tls.has_files();
     let has_key = !tls.key.as_os_str().is_empty();
     let by_name = !tls.domains.is_empty();
     let is_plain = server.public_url.starts_with("http://");
-    let goes_on = tls.redirect_from.is_some();
-    let is_known = !server.public_url.is_empty() || by_name || !server.listen.ip().is_unspecified();
-    let rules: [Rule; 10] = [
+    [
         (
             has_certificate && !has_key,
             ["tls.certificate", "tls.key"],
@@ -66,6 +75,25 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
             |other| plain("tls.domains", other),
         ),
         (
+            by_name && is_elsewhere(&server.public_url, &tls.domains),
+            ["server.public_url", "tls.domains"],
+            |other| {
+                format!(
+                    r#""server.public_url" has a name that "tls.domains" ({other}) gets no certificate for; add it there, or use one of those"#
+                )
+            },
+        ),
+    ]
+}
+
+/// What is listened on.
+fn of_addresses(config: &Config) -> [Rule; 5] {
+    let (server, tls) = (&config.server, &config.tls);
+    let goes_on = tls.redirect_from.is_some();
+    let by_name = !tls.domains.is_empty();
+    let is_known = !server.public_url.is_empty() || by_name || !server.listen.ip().is_unspecified();
+    [
+        (
             goes_on && !tls.is_on(),
             ["tls.redirect_from", "tls.certificate"],
             |_| {
@@ -99,11 +127,23 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
                 )
             },
         ),
-    ];
-    let found = rules.into_iter().filter(|(is_broken, ..)| *is_broken);
-    found
-        .map(|(_, keys, tell)| Contradiction { keys, tell })
-        .collect()
+        (
+            config.metrics.listen.is_some() && config.metrics.listen == tls.redirect_from,
+            ["metrics.listen", "tls.redirect_from"],
+            |other| {
+                format!(
+                    r#""metrics.listen" is the address of "tls.redirect_from" ({other}); choose another port"#
+                )
+            },
+        ),
+    ]
+}
+
+/// Whether a URL leads to none of these names.
+fn is_elsewhere(url: &str, names: &[String]) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(http::Uri::host);
+    host.is_some_and(|host| !names.iter().any(|name| host.eq_ignore_ascii_case(name)))
 }
 
 fn plain(key: &str, place: &str) -> String {

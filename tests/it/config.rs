@@ -1,6 +1,7 @@
 //! The configuration: what wins, what is refused, and what the refusal says.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod filed;
 mod tls;
 
 use std::path::PathBuf;
@@ -245,28 +246,6 @@ fn every_mistake_is_told_from_the_top_of_the_file_to_the_flags() {
     ];
     assert_eq!(places, expected);
     assert_eq!(told.to_string().lines().count(), 4);
-}
-
-#[test]
-fn a_value_may_be_in_a_file_that_a_variable_names() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("url");
-    std::fs::write(&path, "https://chat.example.org\r\n").unwrap();
-    let name = "CHATD_SERVER__PUBLIC_URL__FILE";
-    let loaded = load_env(&[(name, path.to_str().unwrap())]).unwrap();
-    assert_eq!(loaded.config.server.public_url, "https://chat.example.org");
-    assert_eq!(loaded.origins["server.public_url"].to_string(), name);
-
-    std::fs::write(&path, "chat").unwrap();
-    let refusal = load_env(&[(name, path.to_str().unwrap())]).unwrap_err();
-    assert_eq!(refusal.place, name);
-    assert!(refusal.problem.ends_with("not \"chat\""), "{refusal}");
-    let refusal = load_env(&[(name, "/nowhere")]).unwrap_err().to_string();
-    let expected = format!("{name}: the file \"/nowhere\" cannot be read: ");
-    assert!(refusal.starts_with(&expected), "{refusal}");
-    let refusal = load_env(&[("CHATD_SERVER__LISEN__FILE", "x")]).unwrap_err();
-    let expected = "unknown variable; did you mean CHATD_SERVER__LISTEN?";
-    assert_eq!(refusal.problem, expected);
 }
 
 #[test]

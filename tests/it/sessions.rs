@@ -60,6 +60,25 @@ async fn is_signed_out(person: &Person) {
 }
 
 #[tokio::test]
+async fn a_setup_link_is_good_for_half_an_hour() {
+    const HALF_AN_HOUR_MS: i64 = 30 * 60 * 1000;
+    let app = App::start().await;
+    let link = app.server.chat().setup_link().await.unwrap().unwrap();
+    let (_, token) = link.split_once('#').unwrap();
+    let ask = async |name: &str| {
+        let body = json!({
+            "token": token, "username": name, "email": format!("{name}@example.org"), "password": PASSWORD,
+        });
+        let request = app.http.post(format!("{}/api/setup", app.url()));
+        request.json(&body).send().await.unwrap().status().as_u16()
+    };
+    app.clock.jump_ms(HALF_AN_HOUR_MS);
+    assert_eq!(ask("eve").await, 403);
+    app.clock.jump_ms(-2000);
+    assert_eq!(ask("ada").await, 201);
+}
+
+#[tokio::test]
 async fn everybody_sees_their_own_sessions() {
     let app = App::start().await;
     let first = app.person("ada").await;

@@ -4,10 +4,10 @@ use super::super::web::{Reply, Site};
 use super::Report;
 use crate::config::Config;
 use crate::server::data_folder::DataFolder;
+use crate::server::tls::files::Files;
 use crate::server::{StartError, control, descriptors};
 use crate::store::sqlite_version;
 use http::header::DATE;
-use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
@@ -57,7 +57,17 @@ pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
     if let (true, Some(Ok(reply))) = (runs, &answer) {
         ready(reply, report);
     }
-    port(config, runs, runs && matches!(answer, Some(Ok(_))), report);
+    if runs && matches!(answer, Some(Ok(_))) {
+        report.ok(format!("{} is the running server's", config.server.listen));
+    } else {
+        ports(config, runs, report);
+    }
+    if let Err(error) = Files::check(&config.tls) {
+        // It says what to do after the last semicolon.
+        let told = error.to_string();
+        let (what, fix) = told.rsplit_once("; ").unwrap_or((&told, "see to the file"));
+        report.problem(what, fix);
+    }
     files(config, report);
 }
 
@@ -94,29 +104,32 @@ pub(super) fn same_time(reply: &Reply, report: &mut Report) {
     }
 }
 
-/// Looks at whether the server can have its port, or has it.
-fn port(config: &Config, runs: bool, is_ours: bool, report: &mut Report) {
-    let address = config.server.listen;
-    match TcpListener::bind(address) {
-        Ok(_) if runs && address.port() != 0 => report.warn(
-            format!("the running server does not listen on {address}, as server.listen says"),
-            "run this with the configuration and the environment of the server",
-        ),
-        Ok(_) => report.ok(format!("{address} is free to listen on")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && is_ours => {
-            report.ok(format!("{address} is the running server's"));
-        }
-        Err(error) => {
-            // It says what to do after the last semicolon.
-            let setting = "server.listen";
-            let refused = StartError::Listen {
-                address,
-                setting,
-                error,
-            };
-            let told = refused.to_string();
-            let (what, fix) = told.split_once("; ").unwrap_or((&told, "choose another"));
-            report.problem(what, fix);
+/// Looks at whether the server can have its ports.
+fn ports(config: &Config, runs: bool, report: &mut Report) {
+    let ports = [
+        ("server.listen", Some(config.server.listen)),
+        ("tls.redirect_from", config.tls.redirect_from),
+        ("metrics.listen", config.metrics.listen),
+    ];
+    for (setting, address) in ports {
+        let Some(address) = address else { continue };
+        match TcpListener::bind(address) {
+            Ok(_) if runs && address.port() != 0 => report.warn(
+                format!("the running server does not listen on {address}, as {setting} says"),
+                "run this with the configuration and the environment of the server",
+            ),
+            Ok(_) => report.ok(format!("{address} is free to listen on")),
+            Err(error) => {
+                let refused = StartError::Listen {
+                    address,
+                    setting,
+                    error,
+                };
+                // It says what to do after the first semicolon.
+                let told = refused.to_string();
+                let (what, fix) = told.split_once("; ").unwrap_or((&told, "choose another"));
+                report.problem(what, fix);
+            }
         }
     }
 }

@@ -4,8 +4,8 @@
 use super::{BackupError, Manifest, unpack, verify};
 use crate::model::Time;
 use crate::server::data_folder::{
-    CERTIFICATES, DATABASE, DataFolder, FILE_MODE, FOLDER_MODE, FolderError, LOST_AND_FOUND, SECRET,
-    absolute, is_ours,
+    CERTIFICATES, DATABASE, DataFolder, FILE_MODE, FOLDER_MODE, FolderError, LOST_AND_FOUND,
+    SECRET, absolute, is_ours,
 };
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;

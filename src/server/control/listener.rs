@@ -148,7 +148,7 @@ async fn serve(
         Ok(outcome) => outcome,
         Err(_) => Err(Refusal::new(
             Code::Overloaded,
-            "the server is too busy, and it is unknown whether this was done; look with \"chatd user list\"",
+            "the server is too busy, and it is unknown whether this was done; look before you try again",
         )),
     };
     let mut text = serde_json::to_vec(&outcome)?;

@@ -15,6 +15,7 @@ use rustls_acme::caches::DirCache;
 use rustls_acme::{AcmeConfig, AcmeState, EventError, EventOk, ResolvesServerCertAcme};
 use tokio::sync::watch;
 
+use super::roots;
 use crate::config;
 
 /// What gets certificates and renews them.
@@ -30,7 +31,12 @@ impl Renewal {
     pub(super) fn new(tls: &config::Tls, cache: PathBuf) -> Self {
         let contact = Some(&tls.contact).filter(|contact| !contact.is_empty());
         let provider = Arc::new(ring::default_provider());
-        let state = AcmeConfig::new_with_provider(&tls.domains, provider)
+        let mut asking = AcmeConfig::new_with_provider(&tls.domains, provider);
+        // An authority of a house's own is vouched for by what the machine trusts.
+        if let Some(client) = roots::client() {
+            asking = asking.client_tls_config(Arc::new(client));
+        }
+        let state = asking
             .contact(contact.map(|contact| format!("mailto:{contact}")))
             .directory(&tls.directory)
             .cache(DirCache::new(cache))

@@ -82,6 +82,19 @@ pub enum FilesError {
     },
 }
 
+impl FilesError {
+    /// The key of the configuration that is to be put right.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Unreadable { key, .. } => key,
+            Self::NoKey(_) | Self::Mismatch { .. } => "tls.key",
+            Self::NoCertificate(_) | Self::Expired { .. } | Self::Unusable { .. } => {
+                "tls.certificate"
+            }
+        }
+    }
+}
+
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "; name a file that is there",

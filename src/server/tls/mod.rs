@@ -5,6 +5,7 @@
 
 mod acme;
 pub mod files;
+pub(crate) mod roots;
 mod stream;
 
 use std::io;

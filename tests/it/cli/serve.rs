@@ -214,6 +214,9 @@ fn links_that_would_lead_nowhere_are_warned_of() {
         server.wait_until_ready();
         let log = server.log();
         assert_eq!(log.contains("WARN set server.public_url"), is_told, "{log}");
+        let link: Vec<_> = (0..3).map(|_| server.line()).collect();
+        let hint = "with this machine's name or address in place of 0.0.0.0,";
+        assert_eq!(link[2].trim() == hint, is_told, "{link:?}");
         server.stop();
     }
 }

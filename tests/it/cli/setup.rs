@@ -13,6 +13,9 @@ fn token(server: &Running) -> String {
     let link = server.line();
     let (page, token) = link.trim().split_once('#').unwrap();
     assert_eq!(page, format!("http://{}/setup", server.address));
+    let port = server.address.port();
+    let hint = format!("from another machine after: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE");
+    assert_eq!(server.line().trim(), hint);
     token.to_owned()
 }
 

@@ -96,6 +96,15 @@ fn contradictions_are_told_with_where_each_of_the_keys_stands() {
              \"metrics.enabled\" to show them there",
         ),
         (
+            "[metrics]\nlisten = \"0.0.0.0:80\"\n[tls]\ndomains = [\"a.org\"]\nredirect_from = \"0.0.0.0:80\"",
+            "2:10: \"metrics.listen\" is the address of \"tls.redirect_from\" (config.toml:5:17); choose another port",
+        ),
+        (
+            "[server]\npublic_url = \"https://b.org:8443/chat\"\n[tls]\ndomains = [\"a.org\", \"c.org\"]",
+            "2:14: \"server.public_url\" has a name that \"tls.domains\" (config.toml:4:11) gets no certificate \
+             for; add it there, or use one of those",
+        ),
+        (
             "[tls]\ndomains = [\"a.org\"]\nredirect_from = \"127.0.0.1:5000\"",
             "3:17: \"tls.redirect_from\" is the address of \"server.listen\" (default), where https:// is; \
              choose another port",
