@@ -10,6 +10,7 @@ mod doctor;
 mod door;
 mod exit;
 mod healthcheck;
+mod import;
 mod log;
 mod notify;
 mod pages;
