@@ -4,7 +4,7 @@ mod amid;
 mod refused;
 
 use super::export::{ATTIC, INVITE, MANY, TEA, VOID, all, lines, odd};
-use super::{Place, Running, Value, json, mode, place};
+use super::{Running, Value, json, mode, place};
 use crate::harness::{Socket, Transport};
 use std::os::unix::fs::FileTypeExt;
 use tokio::runtime::Runtime;
@@ -254,7 +254,7 @@ fn what_a_client_called_a_message_is_left_out_where_its_sender_has_called_anothe
     let export = odd_export();
     let place = place();
     place
-        .run_with("import -", &one_room(&export, ATTIC))
+        .run_with("import -", one_room(&export, ATTIC))
         .ended(0, &["Imported"]);
     let other = "b0b00000-0000-4000-8000-000000000009";
     let moved = one_room(&export, ATTIC)
