@@ -9,7 +9,9 @@ mod confirm;
 mod doctor;
 mod door;
 mod exit;
+mod export;
 mod healthcheck;
+mod import;
 mod log;
 mod notify;
 mod pages;
@@ -93,6 +95,10 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data folder of a backup
     Restore(restore::Restore),
+    /// Write everything, or one room, as lines of JSON or as a page to read
+    Export(export::Export),
+    /// Bring in what "chatd export" has written, whether or not the server runs
+    Import(import::Import),
     /// See and delete rooms, whether or not the server runs
     Room(room::Room),
     /// See and end sign-ins, whether or not the server runs
@@ -125,6 +131,8 @@ impl Cli {
             Command::User(user) => user.run(self.places),
             Command::Backup(backup) => backup.run(self.places),
             Command::Restore(restore) => restore.run(self.places),
+            Command::Export(export) => export.run(self.places),
+            Command::Import(import) => import.run(self.places),
             Command::Room(room) => room.run(self.places),
             Command::Session(session) => session.run(self.places),
             Command::Stats(stats) => stats.run(self.places),

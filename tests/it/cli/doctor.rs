@@ -243,7 +243,8 @@ fn proxy(place: &Place, server: SocketAddr, days: i64, forget_upgrades: bool) ->
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(days);
+    // An hour more, since some of the last day is over when it is looked at.
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
     let certificate = params.self_signed(&key).unwrap();
     let path = place.root.path().join(format!("{days}.pem"));
     write(&path, certificate.pem()).unwrap();
@@ -339,7 +340,7 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
 
     let args = format!("doctor --url https://localhost:{}", other.address.port());
     let found = look_at(&place, &server, &args, &[distrust]);
-    found.found("warning", "2 days from now", "renew it");
+    found.found("warning", "3 days from now", "renew it");
     found.found(
         "warning",
         "WebSockets do not come through",
