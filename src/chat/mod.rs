@@ -34,6 +34,7 @@ pub use limits::EventRate;
 pub use live::{Opening, RoomUser, RoomUsers};
 pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use operator::Totals;
+pub use passwords::is_checkable;
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};

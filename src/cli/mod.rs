@@ -11,6 +11,7 @@ mod door;
 mod exit;
 mod healthcheck;
 mod import;
+mod import_sequelize;
 mod log;
 mod notify;
 mod pages;
@@ -94,6 +95,8 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data folder of a backup
     Restore(restore::Restore),
+    /// Take over the database of a chat made with Node, Express, Sequelize and MySQL
+    ImportSequelize(import_sequelize::ImportSequelize),
     /// See and delete rooms, whether or not the server runs
     Room(room::Room),
     /// See and end sign-ins, whether or not the server runs
@@ -126,6 +129,7 @@ impl Cli {
             Command::User(user) => user.run(self.places),
             Command::Backup(backup) => backup.run(self.places),
             Command::Restore(restore) => restore.run(self.places),
+            Command::ImportSequelize(import) => import.run(self.places),
             Command::Room(room) => room.run(self.places),
             Command::Session(session) => session.run(self.places),
             Command::Stats(stats) => stats.run(self.places),
