@@ -284,18 +284,24 @@ impl Chat {
 
     /// Purges the rooms that were deleted, a step a command.
     pub(super) async fn purge_deleted_rooms(&self) -> Result<(), Error> {
+        let now = self.now();
         let rooms = self
             .store
-            .query(|tx| Ok::<_, Error>(rooms::hidden(tx)?))
+            .query(move |tx| Ok::<_, Error>(rooms::deleted(tx, now)?))
             .await?;
         for room in rooms {
-            let step = || {
-                self.store
-                    .command(move |tx, _| Ok::<_, Error>(rooms::purge(tx, room, PURGE_ROWS)?))
-            };
-            while !step().await? {}
+            while !self.purge_step(room, now).await? {}
         }
         Ok(())
+    }
+
+    /// Removes some of what a room holds that was deleted by `now`. Says whether there is no such room,
+    /// or not any more: an import may bring another one of the same id between two steps.
+    pub(super) fn purge_step(&self, room: RoomId, now: Time) -> Command<bool> {
+        self.store.command(move |tx, _| {
+            let is_deleted = rooms::is_deleted(tx, room, now)?;
+            Ok::<_, Error>(!is_deleted || rooms::purge(tx, room, PURGE_ROWS)?)
+        })
     }
 
     /// Joins a public room; harmless for a member of any.

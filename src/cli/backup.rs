@@ -1,13 +1,17 @@
 //! `chatd backup`: all that must not be lost, in one file, while the server runs; and whether such a file
 //! is sound.
 
+mod copying;
 mod file;
 mod take;
+
+pub(super) use copying::Copying;
+pub(super) use file::{Counted, FillError, Target, Temporary, is_standard, read};
+pub(super) use take::{size, written_to};
 
 use super::{Failure, Places, block_on, log, say};
 use crate::server::backup::{BackupError, Manifest, unpack, verify};
 use clap::Args;
-use file::{Target, Temporary};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,7 +49,7 @@ impl Backup {
         }
         let config = places.load(None, None)?.config;
         log::start_quietly(&config.log);
-        let target = Target::open(&self.file, self.force)?;
+        let target = Target::open_binary(&self.file, self.force)?;
         block_on(take::take(config, target))
     }
 }
@@ -54,6 +58,14 @@ impl Backup {
 pub(super) async fn interruptible<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+    interruptible_with(work, "; nothing was changed").await
+}
+
+/// The same; `left` says what is left of it.
+pub(super) async fn interruptible_with<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    left: &str,
+) -> Result<T, Failure> {
     let signals = || {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok::<_, std::io::Error>((interrupt, signal(SignalKind::terminate())?))
@@ -61,8 +73,8 @@ pub(super) async fn interruptible<T>(
     let (mut interrupt, mut terminate) = signals().map_err(Failure::failed)?;
     tokio::select! {
         done = work => done,
-        _ = interrupt.recv() => Err(Failure::failed("interrupted; nothing was changed")),
-        _ = terminate.recv() => Err(Failure::failed("told to stop; nothing was changed")),
+        _ = interrupt.recv() => Err(Failure::failed(format!("interrupted{left}"))),
+        _ = terminate.recv() => Err(Failure::failed(format!("told to stop{left}"))),
     }
 }
 
@@ -79,7 +91,7 @@ async fn check(path: PathBuf) -> Result<(), Failure> {
     let folder = Temporary::make()?;
     let place = folder.path().to_owned();
     let manifest = blocking(move || {
-        let from = file::read(&path)?;
+        let from = read(&path)?;
         let named = |error| {
             let hint = match &error {
                 BackupError::Unwritten { .. } => "; name a place with more room in $TMPDIR",
@@ -103,11 +115,7 @@ async fn check(path: PathBuf) -> Result<(), Failure> {
 
 /// What a backup holds, in a few words.
 pub(super) fn summary(manifest: &Manifest) -> String {
-    let count = |table: &str, what: &str| {
-        let rows = manifest.rows_of(table);
-        let plural = if rows == 1 { "" } else { "s" };
-        format!("{} {what}{plural}", grouped(rows))
-    };
+    let count = |table: &str, what: &str| counted(manifest.rows_of(table), what);
     format!(
         "{}, {}, {}",
         count("users", "account"),
@@ -116,9 +124,15 @@ pub(super) fn summary(manifest: &Manifest) -> String {
     )
 }
 
+/// So many of something, for people.
+pub(super) fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
 /// A file as messages name it.
 pub(super) fn shown(path: &Path) -> String {
-    if file::is_standard(path) {
+    if is_standard(path) {
         "what was read from stdin".to_owned()
     } else {
         format!("\"{}\"", path.display())
@@ -137,5 +151,3 @@ fn grouped(number: u64) -> String {
     }
     text
 }
-
-pub(super) use file::read;

@@ -1,19 +1,73 @@
 //! `chatd import`: brings what `chatd export` has written into a chat, whether or not its server runs.
 
+mod bring;
+mod check;
+mod file;
+mod parts;
 mod source;
 
 pub(super) use source::Source;
 
-use super::Failure;
+use super::backup::{blocking, counted, interruptible};
+use super::door::Door;
+use super::progress::Progress;
+use super::{Failure, Places, block_on, say};
 use crate::config::Config;
+use crate::server::data_folder::DataFolder;
+use check::{Checker, Plan};
+use clap::Args;
+use file::Lines;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatd import chat.jsonl --dry-run             says what would happen, and changes nothing
+  chatd import chat.jsonl                       while the server runs, or when none does
+  gunzip < chat.jsonl.gz | chatd import - --data-dir /srv/chat
+  chatd import chat.jsonl --skip-existing       leaves out the rooms that are there already
+
+The whole export is read and checked before anything is changed. What is in it comes with its ids,
+times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms are
+brought hidden and shown when all of them are whole; whoever is connected then sees them come. An account
+that is there already, with the same id and name, is left as it is. One whose name or e-mail address
+belongs to somebody else there is refused, and so is a room that is there already, unless it is to be
+left out. When an import fails or is killed no room of it stays; run it again.
+
+A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR meanwhile.";
+
+/// Bring in what "chatd export" has written, whether or not the server runs
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Import {
+    /// The file that "chatd export" has made; "-" for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
 
 /// How an import is done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct Options {
-    /// Rooms that are there already are left out, with what is in them; else they are refused.
+    /// Leave out rooms that are there already, with what is in them
+    #[arg(long)]
     pub skip_existing: bool,
-    /// Only says what would happen.
+    /// Only check, and say what would happen
+    #[arg(long)]
     pub dry_run: bool,
+}
+
+impl Import {
+    pub(super) fn run(self, places: Places) -> Result<(), Failure> {
+        let config = places.load_quietly()?;
+        block_on(async {
+            let path = self.file;
+            let source = interruptible(blocking(move || Lines::open(&path))).await?;
+            let summary = bring_in(config, source, self.options).await?;
+            say(&summary.words(self.options));
+            Ok(())
+        })
+    }
 }
 
 /// What an import has brought, or would bring.
@@ -31,6 +85,29 @@ pub(super) struct Summary {
     pub messages: u64,
 }
 
+impl Summary {
+    /// The same for people.
+    pub fn words(&self, options: Options) -> String {
+        let there = |number: u64| match number {
+            0 => String::new(),
+            number => format!(" ({number} more there already)"),
+        };
+        let (begin, end) = if options.dry_run {
+            ("This would import", " Nothing was changed.")
+        } else {
+            ("Imported", "")
+        };
+        format!(
+            "{begin} {}{}, {}{}, {}.{end}",
+            counted(self.users, "account"),
+            there(self.known_users),
+            counted(self.rooms, "room"),
+            there(self.known_rooms),
+            counted(self.messages, "message")
+        )
+    }
+}
+
 /// Checks all that `source` tells, and brings it in.
 ///
 /// # Errors
@@ -41,6 +118,35 @@ pub(super) async fn bring_in(
     source: impl Source + 'static,
     options: Options,
 ) -> Result<Summary, Failure> {
-    let _ = (config, source, options);
-    Err(Failure::failed("nothing is brought in yet"))
+    let (source, plan) = interruptible(blocking(move || checked(source))).await?;
+    if options.dry_run && !DataFolder::has_database(&config.data.dir)? {
+        return Ok(bring::all_new(&plan));
+    }
+    let mut door = Door::new(config, true)?;
+    let brought = bring::bring(&mut door, source, &plan, options).await;
+    door.close().await;
+    brought
+}
+
+/// Looks at all that a source tells. Gives it back with what is to be brought.
+fn checked<S: Source>(mut source: S) -> Result<(S, Plan), Failure> {
+    let mut checker = Checker::default();
+    let mut progress = Progress::new();
+    source.rewind()?;
+    while let Some(entry) = source.next()? {
+        checker.take(entry).map_err(|why| wrong(&source, &why))?;
+        let (done, all) = source.progress();
+        progress.show("checking", done, all);
+    }
+    let plan = checker.plan().ok_or_else(|| {
+        wrong(
+            &source,
+            "the end is missing, so that the export is a half-written one; export again",
+        )
+    })?;
+    Ok((source, plan))
+}
+
+fn wrong(source: &impl Source, why: &str) -> Failure {
+    Failure::failed(format!("{}: {why}", source.place()))
 }

@@ -9,6 +9,7 @@ mod confirm;
 mod doctor;
 mod door;
 mod exit;
+mod export;
 mod healthcheck;
 mod import;
 mod import_sequelize;
@@ -95,6 +96,10 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data folder of a backup
     Restore(restore::Restore),
+    /// Write everything, or one room, as lines of JSON or as a page to read
+    Export(export::Export),
+    /// Bring in what "chatd export" has written, whether or not the server runs
+    Import(import::Import),
     /// Take over the database of a chat made with Node, Express, Sequelize and MySQL
     ImportSequelize(import_sequelize::ImportSequelize),
     /// See and delete rooms, whether or not the server runs
@@ -129,6 +134,8 @@ impl Cli {
             Command::User(user) => user.run(self.places),
             Command::Backup(backup) => backup.run(self.places),
             Command::Restore(restore) => restore.run(self.places),
+            Command::Export(export) => export.run(self.places),
+            Command::Import(import) => import.run(self.places),
             Command::ImportSequelize(import) => import.run(self.places),
             Command::Room(room) => room.run(self.places),
             Command::Session(session) => session.run(self.places),

@@ -4,6 +4,7 @@ mod count;
 mod events;
 mod export;
 mod ids;
+mod imported;
 mod names;
 mod records;
 mod time;
@@ -16,6 +17,7 @@ pub use export::{
     RoomEntry, UserEntry,
 };
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
+pub use imported::{Imported, ImportedRoom, ImportedUser};
 pub use names::{
     ClientId, Content, Description, DisplayName, EmailAddress, Invalid, MessageType, Password,
     RoomName, SYSTEM_MESSAGE, Username,

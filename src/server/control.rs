@@ -7,16 +7,18 @@
 
 mod client;
 mod copies;
+mod imports;
 mod listener;
 mod place;
 mod shown;
 
 pub use client::{AskError, ask, is_served};
 pub use copies::Copies;
+pub use imports::{ENTRIES_BYTES, ImportStep};
 pub use listener::Control;
 pub use shown::{Live, Room, Session, Stats};
 
-use crate::chat::{Chat, Code, Error, NewAccount, Page};
+use crate::chat::{Chat, Code, Error, ImportCheck, NewAccount, Page};
 use crate::model::{EmailAddress, RoomId, ServerRole, SessionId, User, Username};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -97,6 +99,11 @@ pub enum Request {
     },
     /// Say how much there is.
     Stats,
+    /// Do a step of an import.
+    Import {
+        /// Which.
+        step: ImportStep,
+    },
     /// Begin a copy of the database, in the data folder.
     BeginCopy,
     /// Say how far a copy is. One that is not asked about for 10 s is removed.
@@ -228,6 +235,13 @@ pub enum Answer {
     Stats(Stats),
     /// A copy of the database.
     Copy(CopyState),
+    /// What of an import is here already.
+    ImportCheck(ImportCheck),
+    /// What was left of a room.
+    Cleared {
+        /// Whether nothing is left of it now.
+        is_gone: bool,
+    },
     /// It is done, and there is nothing to say.
     Done,
 }
@@ -338,6 +352,7 @@ async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome,
             return Ok(Ok(Answer::Session(session.into())));
         }
         Request::Stats => return Ok(Ok(Answer::Stats(chat.totals().await?.into()))),
+        Request::Import { step } => return imports::perform(chat, step).await.map(Ok),
         Request::BeginCopy => return Ok(copies.begin().await),
         Request::AskCopy { number } => return Ok(copies.ask(number)),
         Request::EndCopy { number } => return Ok(copies.end(number).await),

@@ -15,6 +15,8 @@ pub enum Unique {
     Member,
     /// One ban a room and user.
     Ban,
+    /// One message an id.
+    Message,
 }
 
 /// What can go wrong below the domain.

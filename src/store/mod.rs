@@ -8,6 +8,7 @@ mod checkpoint;
 mod command;
 mod counts;
 mod error;
+pub(crate) mod import;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod messages;

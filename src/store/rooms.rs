@@ -197,12 +197,23 @@ pub(crate) fn hide(tx: &mut Tx<'_>, id: RoomId, at: Time) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) fn hidden(tx: &mut Tx<'_>) -> Result<Vec<RoomId>, Error> {
+/// The rooms that were deleted. Those that are being imported are hidden as well, but until later.
+pub(crate) fn deleted(tx: &mut Tx<'_>, now: Time) -> Result<Vec<RoomId>, Error> {
     tx.all(
-        "SELECT id FROM rooms WHERE deleted_at IS NOT NULL",
-        values![],
+        "SELECT id FROM rooms WHERE deleted_at <= ?",
+        values![now],
         |row| row.get(0),
     )
+}
+
+/// Whether a room was deleted by `now` and has not been purged.
+pub(crate) fn is_deleted(tx: &mut Tx<'_>, id: RoomId, now: Time) -> Result<bool, Error> {
+    let found = tx.one(
+        "SELECT 1 FROM rooms WHERE id = ? AND deleted_at <= ?",
+        values![id, now],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
 }
 
 /// How rows of one table that belong to a room are removed in parts, by a key that tells them apart.

@@ -1,26 +1,25 @@
-//! The files of backups: made beside their final name, and read.
+//! The files of backups and exports: made beside their final name, and read.
 
-use super::Failure;
-use super::shown;
+use super::{Failure, blocking, shown};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, remove_dir_all, remove_file, rename};
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Instead of a file: stdin or stdout.
 const STANDARD: &str = "-";
-/// Ends the name of a backup on its way to disk.
+/// Ends the name of a file on its way to disk.
 const UNFINISHED: &str = ".unfinished";
-/// Rights of a backup: its owner's only, as with what is in it.
+/// Rights of a file: its owner's only, as with what is in it.
 const FILE_MODE: u32 = 0o600;
-/// The same of the folder in which one is verified.
+/// The same of a temporary folder.
 const FOLDER_MODE: u32 = 0o700;
 /// What the name of that folder begins with.
-const TEMPORARY: &str = "chatd-verify-";
+const TEMPORARY: &str = "chatd-";
 
-pub(super) fn is_standard(path: &Path) -> bool {
+pub(in crate::cli) fn is_standard(path: &Path) -> bool {
     path == Path::new(STANDARD)
 }
 
@@ -49,14 +48,14 @@ pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(file))
 }
 
-/// Where a backup goes.
-pub(super) enum Target {
+/// Where a backup or an export goes.
+pub(in crate::cli) enum Target {
     Stdout,
     File(Unfinished),
 }
 
 /// A file that gets its name when it is whole and on disk, and is removed otherwise.
-pub(super) struct Unfinished {
+pub(in crate::cli) struct Unfinished {
     file: File,
     path: PathBuf,
     on_its_way: PathBuf,
@@ -65,21 +64,90 @@ pub(super) struct Unfinished {
 }
 
 impl Target {
-    /// Makes sure that a backup can be written there before it costs anything.
+    /// Makes sure that something can be written there before it costs anything.
     ///
     /// # Errors
     /// A sentence that names what is in the way.
     pub fn open(path: &Path, replaces: bool) -> Result<Self, Failure> {
         if is_standard(path) {
-            if io::stdout().is_terminal() {
-                return Err(Failure::failed(
-                    "a backup is nothing to read on a terminal; name a file, or send stdout somewhere",
-                ));
-            }
             return Ok(Self::Stdout);
         }
         Unfinished::make(path, replaces).map(Self::File)
     }
+
+    /// The same for what is nothing to read.
+    pub fn open_binary(path: &Path, replaces: bool) -> Result<Self, Failure> {
+        if is_standard(path) && io::stdout().is_terminal() {
+            return Err(Failure::failed(
+                "a backup is nothing to read on a terminal; name a file, or send stdout somewhere",
+            ));
+        }
+        Self::open(path, replaces)
+    }
+
+    /// Has something written there, off the threads that wait; a file gets its name then. What is
+    /// written is named `what` in sentences. Says what came of it, and where it is.
+    pub async fn fill<T: Send + 'static>(
+        self,
+        what: &'static str,
+        write: impl FnOnce(&mut dyn Write) -> Result<T, FillError> + Send + 'static,
+    ) -> Result<(T, Option<PathBuf>), Failure> {
+        match self {
+            Self::Stdout => {
+                let written = blocking(move || {
+                    filled(io::stdout().lock(), write).map_err(|error| match error {
+                        FillError::Source(failure) => failure,
+                        FillError::Target(error) => {
+                            Failure::failed(format!("stdout did not take it all: {error}"))
+                        }
+                    })
+                });
+                Ok((written.await?, None))
+            }
+            Self::File(target) => {
+                // The file's name is taken away here when this is interrupted, whatever is still written.
+                let file = target.file();
+                let written = blocking(move || {
+                    let written = file
+                        .map_err(FillError::Target)
+                        .and_then(|file| filled(file, write));
+                    written.map_err(|error| match error {
+                        FillError::Source(failure) => failure,
+                        FillError::Target(error) => {
+                            Failure::failed(format!("the {what} cannot be written: {error}"))
+                        }
+                    })
+                });
+                let done = written.await?;
+                let path = blocking(move || target.finish()).await?;
+                Ok((done, Some(path)))
+            }
+        }
+    }
+}
+
+/// Why something was not written.
+pub(in crate::cli) enum FillError {
+    /// What is to be written does not come.
+    Source(Failure),
+    /// The file or the pipe does not take it.
+    Target(io::Error),
+}
+
+impl From<io::Error> for FillError {
+    fn from(error: io::Error) -> Self {
+        Self::Target(error)
+    }
+}
+
+fn filled<T>(
+    to: impl Write,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, FillError>,
+) -> Result<T, FillError> {
+    let mut to = BufWriter::new(to);
+    let done = write(&mut to)?;
+    to.flush()?;
+    Ok(done)
 }
 
 impl Unfinished {
@@ -124,7 +192,7 @@ impl Unfinished {
         // One that a killed command has left is taken over; one that is being written is not.
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => {
-                let text = format!("another backup is just written to \"{}\"", path.display());
+                let text = format!("somebody else is just writing to \"{}\"", path.display());
                 return Err(Failure::failed(text));
             }
             locked => locked.map_err(|error| failed(error.into()))?,
@@ -188,7 +256,7 @@ fn is_there(path: &Path) -> Failure {
 }
 
 /// What is written, counted.
-pub(super) struct Counted<W> {
+pub(in crate::cli) struct Counted<W> {
     pub to: W,
     pub bytes: u64,
 }
@@ -206,7 +274,7 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// A folder of this process's own, gone when the value is.
-pub(super) struct Temporary(PathBuf);
+pub(in crate::cli) struct Temporary(PathBuf);
 
 impl Temporary {
     pub fn make() -> Result<Self, Failure> {

@@ -4,6 +4,7 @@
 #[cfg(feature = "mysql")]
 mod old_chat;
 
+use super::import::Options;
 use super::{Failure, Places};
 use clap::Args;
 use std::fmt;
@@ -40,12 +41,8 @@ pub(super) struct ImportSequelize {
     /// The database: mysql://user:password@host:3306/database
     #[arg(value_name = "URL")]
     url: Url,
-    /// Leave out rooms that are there already, with what is in them
-    #[arg(long)]
-    skip_existing: bool,
-    /// Read everything, tell what would happen, and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    options: Options,
     /// Encrypt the connection to MySQL, and check its certificate
     #[arg(long)]
     tls: bool,
@@ -82,7 +79,7 @@ impl ImportSequelize {
     #[cfg(not(feature = "mysql"))]
     #[expect(clippy::unused_self, reason = "the other one uses it")]
     pub(super) fn run(self, _: Places) -> Result<(), Failure> {
-        let _ = (self.url.0, self.skip_existing, self.dry_run);
+        let _ = (self.url.0, self.options);
         let _ = (self.tls, self.tls_ca, self.json);
         Err(Failure::failed(
             "this chatd was built without the driver for MySQL; install.sh builds one with it, and so does \

@@ -10,7 +10,7 @@ pub use restore::{RestoreError, Restored, restore};
 
 use super::data_folder::{DATABASE, absolute, copy_in, secret_in};
 use crate::model::Time;
-use crate::store::backup::{contents, faults, newest_schema};
+use crate::store::backup::{Export, contents, faults, newest_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -127,6 +127,25 @@ impl Source {
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
+}
+
+/// Opens the copy that is ready in `folder`, to be told entry by entry. It may be removed afterwards.
+///
+/// # Errors
+/// What cannot be read, and why; also a copy that another version of this program has made.
+pub fn open_export(folder: &Path) -> io::Result<Export> {
+    let path = copy_in(folder);
+    let named = |error| {
+        let text = format!("\"{}\" cannot be read: {error}", absolute(&path).display());
+        io::Error::other(text)
+    };
+    let export = Export::open(&path).map_err(named)?;
+    if export.schema().map_err(named)? != newest_schema() {
+        return Err(io::Error::other(
+            "the running server is another version of chatd, whose data this one does not know; restart it",
+        ));
+    }
+    Ok(export)
 }
 
 /// Checks that what was unpacked into a folder is sound and is what the manifest says.

@@ -108,7 +108,7 @@ fn gaps(database: &Connection) -> Result<Vec<String>, Error> {
 }
 
 /// Opens a database that nobody writes to. No file appears beside it, and none that is there is read.
-fn open(path: &Path) -> Result<Connection, Error> {
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {

@@ -1,9 +1,11 @@
-//! Copies of the database: made while it is written to, kept before an upgrade, looked through.
+//! Copies of the database: made while it is written to, kept before an upgrade, looked through, told.
 
 mod contents;
+mod export;
 mod upgrade;
 
 pub use contents::{Contents, contents, faults};
+pub use export::{Export, ExportError, Scope};
 pub(super) use upgrade::bring_up_to_date;
 pub use upgrade::newest_schema;
 

@@ -150,6 +150,7 @@ fn broken_constraint(message: &str) -> Option<Unique> {
         "messages.user_id, messages.client_id" => Some(Unique::ClientId),
         "room_members.room_id, room_members.user_id" => Some(Unique::Member),
         "room_bans.room_id, room_bans.user_id" => Some(Unique::Ban),
+        "messages.id" => Some(Unique::Message),
         _ => None,
     }
 }

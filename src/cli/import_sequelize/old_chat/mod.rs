@@ -8,7 +8,6 @@ mod address;
 mod database;
 mod ids;
 mod messages;
-
 mod names;
 mod notes;
 mod old;
@@ -18,8 +17,8 @@ mod source;
 
 use super::ImportSequelize;
 use crate::chat::Clock;
-use crate::cli::backup::{blocking, grouped, interruptible};
-use crate::cli::import::{Options, Summary, bring_in};
+use crate::cli::backup::{blocking, interruptible};
+use crate::cli::import::bring_in;
 use crate::cli::{Failure, Places, block_on, print, say};
 use address::Address;
 use database::{Database, Tls};
@@ -45,10 +44,7 @@ struct Report<N: Serialize> {
 pub(super) fn take_over(asked: ImportSequelize, places: Places) -> Result<(), Failure> {
     let address = Address::read(&asked.url.0)?;
     let config = places.load_quietly()?;
-    let options = Options {
-        skip_existing: asked.skip_existing,
-        dry_run: asked.dry_run,
-    };
+    let options = asked.options;
     if !asked.tls && !address.is_here() {
         say(&format!(
             "The connection to {} is not encrypted; --tls has it so.",
@@ -68,7 +64,7 @@ pub(super) fn take_over(asked: ImportSequelize, places: Places) -> Result<(), Fa
     })?;
     let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     notes.close();
-    say(&words(&summary, &notes, options));
+    say(&format!("{}{}", notes.words(), summary.words(options)));
     if asked.json {
         let report = Report {
             dry_run: options.dry_run,
@@ -83,32 +79,4 @@ pub(super) fn take_over(asked: ImportSequelize, places: Places) -> Result<(), Fa
         return print(&format!("{text}\n"));
     }
     Ok(())
-}
-
-/// For people: what could not stay as it was, and then how much was taken over.
-fn words(summary: &Summary, notes: &Notes, options: Options) -> String {
-    let count = |number: u64, what: &str| {
-        let plural = if number == 1 { "" } else { "s" };
-        format!("{} {what}{plural}", grouped(number))
-    };
-    let done = if options.dry_run {
-        "Nothing was changed. It would take over"
-    } else {
-        "Took over"
-    };
-    let mut text = notes.words();
-    text += &format!(
-        "{done} {}, {} and {}.",
-        count(summary.users, "account"),
-        count(summary.rooms, "room"),
-        count(summary.messages, "message")
-    );
-    if summary.known_users + summary.known_rooms > 0 {
-        text += &format!(
-            " {} and {} were there already.",
-            count(summary.known_users, "account"),
-            count(summary.known_rooms, "room")
-        );
-    }
-    text
 }

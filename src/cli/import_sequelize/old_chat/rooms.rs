@@ -16,8 +16,8 @@ const NAME_CHARS: usize = 80;
 const DESCRIPTION_CHARS: usize = 500;
 /// What a room is called that has no name.
 const NAMELESS: &str = "Room";
-/// The longest code of an invite, in bytes: it stands in an address.
-const CODE_BYTES: usize = 200;
+/// The longest code of an invite, in bytes.
+const CODE_BYTES: usize = 128;
 /// What members are called who may change a room.
 const ADMIN_ROLES: [&str; 3] = ["admin", "owner", "creator"];
 
@@ -164,7 +164,7 @@ impl Rooms {
             let about = format!("invite {}", quoted(code));
             let why = match room {
                 None => "there is no such room",
-                Some(_) if !can_be_opened(code) => "its code cannot stand in an address",
+                Some(_) if !can_be_opened(code) => "its code cannot stand in a link",
                 Some(_) if !codes.insert(code.to_owned()) => "another one has the same code",
                 Some(_) if invite.deleted_at.is_set() => "it was deleted there",
                 Some(room) => {
@@ -177,7 +177,7 @@ impl Rooms {
             notes.add(Kind::InviteLeftOut, about, why);
         }
         for room in &mut self.rooms {
-            end_but_newest(room, notes);
+            end_but_newest(room, now, notes);
         }
     }
 
@@ -296,26 +296,37 @@ fn new_invite(
     }
 }
 
-/// Ends all invites of a room but the newest that is good.
-fn end_but_newest(room: &mut Room, notes: &mut Notes) {
-    let is_good = |invite: &InviteEntry| invite.revoked_at.is_none();
-    let Some(newest) = room.invites.iter().rposition(is_good) else {
+/// Ends all invites of a room but one: the newest that lets somebody in, or else the newest.
+fn end_but_newest(room: &mut Room, now: Time, notes: &mut Notes) {
+    let is_open = |invite: &InviteEntry| invite.revoked_at.is_none();
+    let is_good = |invite: &InviteEntry| {
+        is_open(invite)
+            && invite.expires_at.is_none_or(|end| end > now)
+            && invite.max_uses.is_none_or(|most| invite.uses < most)
+    };
+    let newest = room.invites.iter().rposition(is_good);
+    let newest = newest.or_else(|| room.invites.iter().rposition(is_open));
+    let Some(newest) = newest else {
         return;
     };
     let newest = room.invites.remove(newest);
     for invite in &mut room.invites {
         if is_good(invite) {
-            invite.revoked_at = Some(newest.created_at);
             let about = format!("invite {}", quoted(&invite.token));
             let why = format!("{} is newer", quoted(&newest.token));
             notes.add(Kind::InviteEnded, about, why);
+        }
+        if is_open(invite) {
+            invite.revoked_at = Some(now);
         }
     }
     room.invites.push(newest);
 }
 
-/// Whether somebody can open an address that ends with this code.
+/// Whether a code may stand in a link, with what is unreserved there (RFC 3986, section 2.3).
 fn can_be_opened(code: &str) -> bool {
-    let is_plain = |c: char| !c.is_control() && !c.is_whitespace();
-    (1..=CODE_BYTES).contains(&code.len()) && code.chars().all(is_plain) && ![".", ".."].contains(&code)
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    (1..=CODE_BYTES).contains(&code.len())
+        && code.bytes().all(is_plain)
+        && ![".", ".."].contains(&code)
 }

@@ -1,0 +1,312 @@
+//! Bringing in what an export holds. Only the command line asks for it, so nobody is checked here.
+//!
+//! A room comes in hidden, its messages in the order of their numbers, and is shown when it is whole. It
+//! is hidden as a deleted room is, but until later, so that one which nobody finishes is purged by itself.
+
+use super::{Chat, Code, Command, Error};
+use crate::model::{
+    Entry, Event, Imported, ImportedUser, MessageEntry, Person, Role, Room, RoomId, Time, UserId,
+};
+use crate::store::import::{self as table, Progress};
+use crate::store::sql::Tx;
+use crate::store::{self, Events, Unique, members, rooms};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A room that is brought in is purged unless it is whole after so long.
+const UNFINISHED: Duration = Duration::from_hours(24);
+/// What is left of a room is removed for so long at a time, so that whoever waits hears of it.
+const CLEARING: Duration = Duration::from_secs(2);
+/// What to do about two accounts that cannot be beside each other.
+const WAY_OUT: &str = "change one of the two, or import into another data folder";
+
+/// What an import would find.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportCheck {
+    /// How many of the accounts are not here.
+    pub new_users: u64,
+    /// How many are here already, by their ids.
+    pub known_users: u64,
+    /// Which of the rooms are here already.
+    pub known_rooms: Vec<RoomId>,
+    /// Of which of the rooms something is left that nobody sees: they were deleted, or an import of them
+    /// was not finished.
+    pub left_rooms: Vec<RoomId>,
+}
+
+/// A room of which everything was brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishedRoom {
+    /// Which.
+    pub id: RoomId,
+    /// How many members it should have.
+    pub members: i64,
+    /// How many messages it should have.
+    pub messages: i64,
+}
+
+impl Chat {
+    /// Looks what of some accounts, rooms and invites is here already. Of other entries nothing is said.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyExists`] names both sides where an account or an invite cannot be brought.
+    pub async fn check_import(&self, entries: Vec<Entry>) -> Result<ImportCheck, Error> {
+        let entries = checked(entries)?;
+        self.store
+            .query(move |tx| {
+                let mut found = ImportCheck::default();
+                for entry in &entries {
+                    look_for(tx, entry, &mut found)?;
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    /// Removes some of what is left of a room that nobody sees; says whether nothing is left.
+    pub async fn clear_import(&self, room: RoomId) -> Result<bool, Error> {
+        let began = Instant::now();
+        self.give_up_import(vec![room]).await?;
+        let now = self.now();
+        while began.elapsed() < CLEARING {
+            if self.purge_step(room, now).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Brings entries in: accounts, unless they are here, and rooms with what is in them.
+    pub fn import(&self, entries: Vec<Entry>) -> Command<()> {
+        let entries = match checked(entries) {
+            Ok(entries) => entries,
+            Err(error) => return Command::refused(error),
+        };
+        let now = self.now();
+        self.store.command(move |tx, _| {
+            let mut bringing = Bringing {
+                now,
+                rooms: HashMap::new(),
+            };
+            for entry in &entries {
+                bringing.bring(tx, entry)?;
+            }
+            for (room, progress) in bringing.rooms {
+                table::set_progress(tx, room, progress)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Shows rooms, of which everything was brought, to their members.
+    pub fn finish_import(&self, finished: Vec<FinishedRoom>) -> Command<()> {
+        let now = self.now();
+        self.store.command(move |tx, events| {
+            for room in &finished {
+                finish(tx, events, room, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Leaves rooms that were not finished to be purged.
+    pub fn give_up_import(&self, rooms: Vec<RoomId>) -> Command<()> {
+        let now = self.now();
+        self.store.command(move |tx, _| {
+            for room in &rooms {
+                table::give_up(tx, *room, now)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn checked(entries: Vec<Entry>) -> Result<Vec<Imported>, Error> {
+    let checked: Result<_, _> = entries.into_iter().map(Entry::checked).collect();
+    Ok(checked?)
+}
+
+fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Result<(), Error> {
+    match entry {
+        Imported::User(user) => {
+            if is_known(tx, user)? {
+                found.known_users += 1;
+            } else {
+                found.new_users += 1;
+            }
+        }
+        Imported::Room(room) => match table::hidden(tx, room.id)? {
+            Some(None) => found.known_rooms.push(room.id),
+            Some(Some(_)) => found.left_rooms.push(room.id),
+            None => {}
+        },
+        Imported::Invite(invite) => {
+            let other = table::invited_to(tx, &invite.token)?;
+            if let Some(other) = other.filter(|other| *other != invite.room_id) {
+                return Err(exists(format!(
+                    "the token {} of an invite to the room {} is one to the room {other} here; \
+                     take the invite out of the export",
+                    invite.token, invite.room_id
+                )));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether the account is here already, as the same one.
+fn is_known(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<bool, Error> {
+    let known = table::known(tx, user)?;
+    let (name, id) = (&user.username, user.id);
+    if let Some(same) = known.iter().find(|known| known.id == id) {
+        if same.username_key == user.username.key() {
+            return Ok(true);
+        }
+        let there = &same.username;
+        return Err(exists(format!(
+            "the account {id} is called {:?} in the export and {there:?} here; {WAY_OUT}",
+            name.as_str()
+        )));
+    }
+    let (key, look) = (name.key(), name.look());
+    for other in &known {
+        let (other_id, there) = (other.id, &other.username);
+        let taken = if other.username_key == key || other.username_look == look {
+            format!("the username {:?}, or one that looks like it,", name.as_str())
+        } else {
+            format!("the e-mail address {:?} of {:?}", user.email.as_str(), name.as_str())
+        };
+        return Err(exists(format!(
+            "{taken} belongs to another account here: {there:?}, with the id {other_id} and not {id}; {WAY_OUT}"
+        )));
+    }
+    Ok(false)
+}
+
+fn exists(message: String) -> Error {
+    Error::new(Code::AlreadyExists, message)
+}
+
+/// What one command brings.
+struct Bringing {
+    now: Time,
+    /// How far the rooms are of which it brings something.
+    rooms: HashMap<RoomId, Progress>,
+}
+
+impl Bringing {
+    fn bring(&mut self, tx: &mut Tx<'_>, entry: &Imported) -> Result<(), Error> {
+        match entry {
+            Imported::User(user) => {
+                if !is_known(tx, user)? {
+                    table::insert_user(tx, user)?;
+                }
+            }
+            Imported::Room(room) => {
+                if table::hidden(tx, room.id)?.is_some() {
+                    return Err(exists(format!(
+                        "the room {} came here meanwhile, so that it cannot be imported; look whether another import of it runs",
+                        room.id
+                    )));
+                }
+                let ms = i64::try_from(UNFINISHED.as_millis()).unwrap_or(i64::MAX);
+                table::insert_room(tx, room, self.now.plus_ms(ms))?;
+            }
+            Imported::Member(member) => {
+                self.room(tx, member.room_id)?.member_count += 1;
+                table::insert_member(tx, member)?;
+            }
+            Imported::Ban(ban) => {
+                self.room(tx, ban.room_id)?;
+                members::ban(tx, ban.room_id, ban.user_id, ban.banned_by, ban.created_at)?;
+            }
+            Imported::Invite(invite) => {
+                self.room(tx, invite.room_id)?;
+                table::insert_invite(tx, invite)?;
+            }
+            Imported::Message(message) => {
+                let room = self.room(tx, message.room_id)?;
+                if message.seq != room.last_seq + 1 {
+                    return Err(Error::field("seq", "must be the one after the last"));
+                }
+                room.last_seq = message.seq;
+                insert(tx, message)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A room that is brought in now.
+    fn room(&mut self, tx: &mut Tx<'_>, id: RoomId) -> Result<&mut Progress, Error> {
+        Ok(match self.rooms.entry(id) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(table::progress(tx, id, self.now)?.ok_or_else(|| lost(id))?)
+            }
+        })
+    }
+}
+
+/// What a client called its message does not matter any more where its sender has called another one the
+/// same here.
+fn insert(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<(), Error> {
+    let inserted = match table::insert_message(tx, message, message.client_id.as_deref()) {
+        Err(store::Error::Unique(Unique::ClientId)) => table::insert_message(tx, message, None),
+        inserted => inserted,
+    };
+    inserted.map_err(|error| match error {
+        store::Error::Unique(Unique::Message) => exists(format!(
+            "there is another message with the id {} here, so that number {} of the room {} cannot be imported",
+            message.id, message.seq, message.room_id
+        )),
+        other => other.into(),
+    })
+}
+
+fn lost(room: RoomId) -> Error {
+    Error::new(
+        Code::InvalidInput,
+        format!("the room {room} is not being imported any more; run the import again"),
+    )
+}
+
+fn finish(
+    tx: &mut Tx<'_>,
+    events: &mut Events,
+    finished: &FinishedRoom,
+    now: Time,
+) -> Result<(), Error> {
+    let id = finished.id;
+    let there = table::progress(tx, id, now)?.ok_or_else(|| lost(id))?;
+    if (there.member_count, there.last_seq) != (finished.members, finished.messages) {
+        return Err(Error::new(
+            Code::InvalidInput,
+            format!(
+                "of the room {id} {} members and {} messages came, not {} and {}; run the import again",
+                there.member_count, there.last_seq, finished.members, finished.messages
+            ),
+        ));
+    }
+    table::show(tx, id)?;
+    // As if each of them had just been added: whoever is connected sees the room come.
+    let nobody = UserId(uuid::Uuid::nil());
+    let room = rooms::get(tx, id, nobody)?.ok_or_else(|| lost(id))?;
+    for (person, role) in table::people(tx, id)? {
+        events.push(joined(&room, person, role, now));
+    }
+    Ok(())
+}
+
+fn joined(room: &Room, person: Person, role: Role, at: Time) -> Event {
+    let role = Some(role);
+    let room = Room {
+        role,
+        ..room.clone()
+    };
+    Event::MemberJoined { room, person, at }
+}

@@ -1,0 +1,219 @@
+//! Bringing in what was checked: what is here already is found out first, then come the entries, and at
+//! the end the rooms are shown.
+
+use super::check::Plan;
+use super::parts::{Parts, in_parts};
+use super::{Options, Source, Summary};
+use crate::chat::{FinishedRoom, ImportCheck};
+use crate::cli::Failure;
+use crate::cli::backup::{counted, interruptible, interruptible_with};
+use crate::cli::door::{Door, unexpected};
+use crate::cli::progress::Progress;
+use crate::model::{Entry, RoomId};
+use crate::server::control::{Answer, ImportStep, Request};
+use std::collections::HashSet;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::spawn_blocking;
+
+/// So many parts are read before they are wanted.
+const PARTS_AHEAD: usize = 2;
+/// Rooms with so many members together are shown at once, unless a single one has more.
+const MEMBERS_A_STEP: i64 = 20_000;
+
+/// A part on its way, and how much of the source is read with it, of how much.
+type Part = (Vec<Entry>, (u64, u64));
+
+/// What would be brought where nothing is.
+pub(super) fn all_new(plan: &Plan) -> Summary {
+    summary(plan, &ImportCheck::default(), plan.users)
+}
+
+fn summary(plan: &Plan, found: &ImportCheck, users: u64) -> Summary {
+    let known: HashSet<_> = found.known_rooms.iter().collect();
+    let new = plan.rooms.iter().filter(|room| !known.contains(&room.id));
+    let messages = new.map(|room| room.messages);
+    let known_rooms = found.known_rooms.len() as u64;
+    Summary {
+        users,
+        known_users: found.known_users,
+        rooms: plan.rooms.len() as u64 - known_rooms,
+        known_rooms,
+        messages: u64::try_from(messages.sum::<i64>()).unwrap_or(0),
+    }
+}
+
+/// Brings in what was checked, all of it or no room.
+pub(super) async fn bring(
+    door: &mut Door,
+    source: impl Source + 'static,
+    plan: &Plan,
+    options: Options,
+) -> Result<Summary, Failure> {
+    let found = interruptible(look(door, plan)).await?;
+    if let Some(known) = found.known_rooms.first()
+        && !options.skip_existing
+    {
+        return Err(Failure::failed(format!(
+            "{} of the export {} here already, such as {known}; --skip-existing leaves them out, with their \
+             messages",
+            counted(found.known_rooms.len() as u64, "room"),
+            if found.known_rooms.len() == 1 { "is" } else { "are" }
+        )));
+    }
+    let summary = summary(plan, &found, found.new_users);
+    if options.dry_run {
+        return Ok(summary);
+    }
+    interruptible(clear(door, &found.left_rooms)).await?;
+    let skipped: HashSet<RoomId> = found.known_rooms.iter().copied().collect();
+    let rooms = plan.rooms.iter().filter(|room| !skipped.contains(&room.id));
+    let rooms: Vec<_> = rooms.cloned().collect();
+    let mut shown = 0;
+    let brought = async {
+        send(door, source, skipped).await?;
+        show(door, &rooms, &mut shown).await
+    };
+    match interruptible_with(brought, "").await {
+        Ok(()) => Ok(summary),
+        Err(failure) => {
+            give_up(door, rooms.get(shown..).unwrap_or_default()).await;
+            Err(explained(failure, shown))
+        }
+    }
+}
+
+/// What is left of an import that failed.
+fn explained(failure: Failure, shown: usize) -> Failure {
+    let left = match shown {
+        0 => "; no room was brought in, and accounts that were made stay: run it again when that is mended"
+            .to_owned(),
+        shown => format!(
+            "; the first {} were brought in as a whole, the others not at all: run it again with --skip-existing",
+            counted(shown as u64, "room")
+        ),
+    };
+    Failure {
+        message: failure.message + &left,
+        ..failure
+    }
+}
+
+async fn ask(door: &mut Door, step: ImportStep) -> Result<Answer, Failure> {
+    door.ask(&Request::Import { step }).await
+}
+
+async fn done(door: &mut Door, step: ImportStep) -> Result<(), Failure> {
+    match ask(door, step).await? {
+        Answer::Done => Ok(()),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Finds out what is here already.
+async fn look(door: &mut Door, plan: &Plan) -> Result<ImportCheck, Failure> {
+    let mut found = ImportCheck::default();
+    for entries in in_parts(plan.subjects.iter().cloned())? {
+        let Answer::ImportCheck(some) = ask(door, ImportStep::Check { entries }).await? else {
+            return Err(unexpected());
+        };
+        found.new_users += some.new_users;
+        found.known_users += some.known_users;
+        found.known_rooms.extend(some.known_rooms);
+        found.left_rooms.extend(some.left_rooms);
+    }
+    Ok(found)
+}
+
+/// Removes what is left of rooms that nobody sees.
+async fn clear(door: &mut Door, rooms: &[RoomId]) -> Result<(), Failure> {
+    let mut progress = Progress::new();
+    for (number, room) in rooms.iter().enumerate() {
+        let clear = || ImportStep::Clear { room: *room };
+        while ask(door, clear()).await? != (Answer::Cleared { is_gone: true }) {
+            progress.show("clearing", number as u64, rooms.len() as u64);
+        }
+    }
+    Ok(())
+}
+
+/// Sends all entries but those of rooms that are left out.
+async fn send(
+    door: &mut Door,
+    source: impl Source + 'static,
+    skipped: HashSet<RoomId>,
+) -> Result<(), Failure> {
+    let (to, mut parts) = channel(PARTS_AHEAD);
+    let reading = spawn_blocking(move || read(source, &skipped, &to));
+    let mut progress = Progress::new();
+    while let Some((entries, (read, all))) = parts.recv().await {
+        done(door, ImportStep::Bring { entries }).await?;
+        progress.show("importing", read, all);
+    }
+    let read = reading.await;
+    read.unwrap_or_else(|error| Err(Failure::failed(error)))
+}
+
+/// Reads the source into parts, until nobody takes them any more.
+fn read(
+    mut source: impl Source,
+    skipped: &HashSet<RoomId>,
+    to: &Sender<Part>,
+) -> Result<(), Failure> {
+    let mut parts = Parts::new();
+    source.rewind()?;
+    while let Some(entry) = source.next()? {
+        let room = match &entry {
+            Entry::Export(_) | Entry::End(_) => continue,
+            Entry::User(_) => None,
+            Entry::Room(room) => Some(room.id),
+            Entry::Member(member) => Some(member.room_id),
+            Entry::Ban(ban) => Some(ban.room_id),
+            Entry::Invite(invite) => Some(invite.room_id),
+            Entry::Message(message) => Some(message.room_id),
+        };
+        if room.is_some_and(|room| skipped.contains(&room)) {
+            continue;
+        }
+        if let Some(full) = parts.add(entry)?
+            && to.blocking_send((full, source.progress())).is_err()
+        {
+            return Ok(());
+        }
+    }
+    if let Some(last) = parts.take() {
+        // Whoever does not take it has failed, and says why.
+        let _ = to.blocking_send((last, source.progress()));
+    }
+    Ok(())
+}
+
+/// Shows rooms that are whole, as many at once as may be. `shown` is how many are shown.
+async fn show(door: &mut Door, rooms: &[FinishedRoom], shown: &mut usize) -> Result<(), Failure> {
+    let mut members = rooms.first().map_or(0, |room| room.members);
+    let crowds = rooms.chunk_by(|_, next| {
+        members = members.saturating_add(next.members);
+        let fits = members <= MEMBERS_A_STEP;
+        if !fits {
+            members = next.members;
+        }
+        fits
+    });
+    for crowd in crowds {
+        for rooms in in_parts(crowd.iter().cloned())? {
+            let count = rooms.len();
+            done(door, ImportStep::Finish { rooms }).await?;
+            *shown += count;
+        }
+    }
+    Ok(())
+}
+
+/// Has rooms purged that were not shown. What cannot be told is purged later.
+async fn give_up(door: &mut Door, rooms: &[FinishedRoom]) {
+    let parts = in_parts(rooms.iter().map(|room| room.id));
+    for rooms in parts.into_iter().flatten() {
+        if done(door, ImportStep::GiveUp { rooms }).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What an export must hold to be brought in: entries that are in order and name each other, each as
+//! chatd would have made it.
+
+use crate::chat::FinishedRoom;
+use crate::model::{
+    BanEntry, Entry, ExportEnd, Imported, ImportedRoom, ImportedUser, Invalid, InviteEntry,
+    MemberEntry, MessageEntry, MessageId, RoomId, UserEntry, UserId,
+};
+use std::collections::HashSet;
+
+/// What is to be brought, once all of it was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// How many accounts there are.
+    pub users: u64,
+    /// The rooms, with what is in them.
+    pub rooms: Vec<FinishedRoom>,
+    /// What may be in the way of something here: accounts without their hashes, rooms and invites.
+    pub subjects: Vec<Entry>,
+}
+
+/// Looks at one entry after another.
+#[derive(Debug, Default)]
+pub(super) struct Checker {
+    has_head: bool,
+    has_ended: bool,
+    messages: u64,
+    users: HashSet<UserId>,
+    /// Keys of the accounts: names, names as they look, and addresses.
+    keys: [HashSet<String>; 3],
+    rooms: HashSet<RoomId>,
+    tokens: HashSet<String>,
+    room: Option<OpenRoom>,
+    plan: Plan,
+}
+
+/// The room whose entries come now.
+#[derive(Debug)]
+struct OpenRoom {
+    id: RoomId,
+    created_by: UserId,
+    members: HashSet<UserId>,
+    admins: HashSet<UserId>,
+    bans: HashSet<UserId>,
+    has_invite: bool,
+    /// The last that anybody has read, and who.
+    read: Option<(i64, UserId)>,
+    messages: HashSet<MessageId>,
+    last_seq: i64,
+}
+
+/// Why an entry is refused.
+type Refused = Result<(), String>;
+
+fn must(holds: bool, why: impl FnOnce() -> String) -> Refused {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+impl Checker {
+    /// Looks at the next entry.
+    ///
+    /// # Errors
+    /// A sentence's part that says what is wrong.
+    pub fn take(&mut self, entry: Entry) -> Refused {
+        must(!self.has_ended, || {
+            "something comes after the end of the export".to_owned()
+        })?;
+        match entry {
+            Entry::Export(_) => {
+                must(!self.has_head, || "an export begins within another".to_owned())?;
+                self.has_head = true;
+                return Ok(());
+            }
+            _ if !self.has_head => return Err("the export has no head".to_owned()),
+            Entry::End(end) => return self.end(&end),
+            _ => {}
+        }
+        let subject = subject(&entry);
+        let imported = entry.checked().map_err(|Invalid { field, why }| format!("'{field}' {why}"))?;
+        match imported {
+            Imported::User(user) => self.user(&user)?,
+            Imported::Room(room) => self.room(&room)?,
+            Imported::Member(member) => self.member(&member)?,
+            Imported::Ban(ban) => self.ban(&ban)?,
+            Imported::Invite(invite) => self.invite(invite)?,
+            Imported::Message(message) => self.message(&message)?,
+        }
+        self.plan.subjects.extend(subject);
+        Ok(())
+    }
+
+    /// What is to be brought; nothing if the end has not come.
+    pub fn plan(self) -> Option<Plan> {
+        self.has_ended.then_some(self.plan)
+    }
+
+    fn user(&mut self, user: &ImportedUser) -> Refused {
+        must(self.users.insert(user.id), || {
+            format!("the account {} comes twice", user.id)
+        })?;
+        let keys = [user.username.key(), user.username.look(), user.email.key()];
+        for (known, key) in self.keys.iter_mut().zip(keys) {
+            must(known.insert(key), || {
+                format!(
+                    "another account before has the name or the e-mail address of {:?}, or a name that looks like it",
+                    user.username.as_str()
+                )
+            })?;
+        }
+        self.plan.users += 1;
+        Ok(())
+    }
+
+    fn room(&mut self, room: &ImportedRoom) -> Refused {
+        self.close()?;
+        let id = room.id;
+        must(self.rooms.insert(id), || format!("the room {id} comes twice"))?;
+        self.must_know(room.created_by)?;
+        self.room = Some(OpenRoom {
+            id,
+            created_by: room.created_by,
+            members: HashSet::new(),
+            admins: HashSet::new(),
+            bans: HashSet::new(),
+            has_invite: false,
+            read: None,
+            messages: HashSet::new(),
+            last_seq: 0,
+        });
+        Ok(())
+    }
+
+    fn member(&mut self, member: &MemberEntry) -> Refused {
+        self.must_know(member.user_id)?;
+        let (id, room) = (member.user_id, self.open(member.room_id)?);
+        must(room.members.insert(id), || {
+            format!("the member {id} comes twice in the room {}", room.id)
+        })?;
+        must(!room.bans.contains(&id), || is_both(id))?;
+        if member.is_admin {
+            room.admins.insert(id);
+        }
+        let read = (member.read_seq, id);
+        room.read = room.read.max(Some(read));
+        Ok(())
+    }
+
+    fn ban(&mut self, ban: &BanEntry) -> Refused {
+        self.must_know(ban.user_id)?;
+        self.must_know(ban.banned_by)?;
+        let (id, room) = (ban.user_id, self.open(ban.room_id)?);
+        must(room.bans.insert(id), || {
+            format!("the ban of {id} comes twice in the room {}", room.id)
+        })?;
+        must(!room.members.contains(&id), || is_both(id))
+    }
+
+    fn invite(&mut self, invite: InviteEntry) -> Refused {
+        self.must_know(invite.created_by)?;
+        let is_good = invite.revoked_at.is_none();
+        let room = self.open(invite.room_id)?;
+        must(!(is_good && room.has_invite), || {
+            format!("the room {} has two invites that were not revoked", room.id)
+        })?;
+        room.has_invite |= is_good;
+        must(self.tokens.insert(invite.token), || {
+            "the token of the invite comes twice".to_owned()
+        })
+    }
+
+    fn message(&mut self, message: &MessageEntry) -> Refused {
+        self.must_know(message.user_id)?;
+        let room = self.open(message.room_id)?;
+        let next = room.last_seq + 1;
+        must(message.seq == next, || {
+            format!(
+                "the message of the room {} should have the seq {next}, and has {}",
+                room.id, message.seq
+            )
+        })?;
+        if let Some(answered) = message.reply_to {
+            must(room.messages.contains(&answered), || {
+                format!("the message answers {answered}, which does not come before it in its room")
+            })?;
+        }
+        must(room.messages.insert(message.id), || {
+            format!("the message {} comes twice", message.id)
+        })?;
+        room.last_seq = next;
+        self.messages += 1;
+        Ok(())
+    }
+
+    fn end(&mut self, end: &ExportEnd) -> Refused {
+        self.close()?;
+        let there = ExportEnd {
+            users: self.plan.users,
+            rooms: self.plan.rooms.len() as u64,
+            messages: self.messages,
+        };
+        must(there == *end, || {
+            format!(
+                "the end says {} accounts, {} rooms and {} messages, and {}, {} and {} came; export again",
+                end.users, end.rooms, end.messages, there.users, there.rooms, there.messages
+            )
+        })?;
+        self.has_ended = true;
+        Ok(())
+    }
+
+    fn must_know(&self, user: UserId) -> Refused {
+        must(self.users.contains(&user), || {
+            format!("no account before has the id {user}")
+        })
+    }
+
+    /// The room of an entry, which must be the one that came last.
+    fn open(&mut self, id: RoomId) -> Result<&mut OpenRoom, String> {
+        let room = self.room.as_mut().filter(|room| room.id == id);
+        room.ok_or_else(|| format!("it belongs to the room {id}, which is not the one before it"))
+    }
+
+    /// Everything of the last room has come.
+    fn close(&mut self) -> Refused {
+        let Some(room) = self.room.take() else {
+            return Ok(());
+        };
+        let (id, creator) = (room.id, room.created_by);
+        must(room.admins.contains(&creator), || {
+            format!("the room {id} before has a creator, {creator}, who is not one of its admins")
+        })?;
+        if let Some((read, who)) = room.read {
+            must(read <= room.last_seq, || {
+                format!(
+                    "in the room {id} before {who} has read up to {read}, and its last message is {}",
+                    room.last_seq
+                )
+            })?;
+        }
+        self.plan.rooms.push(FinishedRoom {
+            id,
+            members: i64::try_from(room.members.len()).unwrap_or(i64::MAX),
+            messages: room.last_seq,
+        });
+        Ok(())
+    }
+}
+
+fn is_both(id: UserId) -> String {
+    format!("{id} is a member of the room and banned from it")
+}
+
+/// What is kept of an entry to find out whether something here is in its way.
+fn subject(entry: &Entry) -> Option<Entry> {
+    match entry {
+        Entry::User(user) => Some(Entry::User(UserEntry {
+            password_hash: String::new(),
+            ..user.clone()
+        })),
+        Entry::Room(_) | Entry::Invite(_) => Some(entry.clone()),
+        _ => None,
+    }
+}
