@@ -11,6 +11,8 @@ mod folder;
 mod inside;
 mod pages;
 mod proxies;
+#[cfg(feature = "mysql")]
+mod sequelize;
 mod serve;
 mod service;
 mod setup;
