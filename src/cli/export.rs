@@ -76,7 +76,10 @@ impl Export {
         let config = places.load_quietly()?;
         let output = self.output.as_deref().unwrap_or(Path::new("-"));
         let target = Target::open(output, self.force)?;
-        let scope = self.room.map_or(Scope::All, Scope::Room);
+        let scope = match self.room {
+            Some(id) if !self.all => Scope::Room(id),
+            _ => Scope::All,
+        };
         block_on(write(config, scope, self.format, target))
     }
 }

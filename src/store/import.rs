@@ -15,7 +15,6 @@ pub(crate) struct Known {
     pub username: String,
     pub username_key: String,
     pub username_look: String,
-    pub email_key: String,
 }
 
 /// How far a room is that is brought in.
@@ -28,7 +27,7 @@ pub(crate) struct Progress {
 /// All who have the id, the name, or one that looks like it, or the address of an account.
 pub(crate) fn known(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<Vec<Known>, Error> {
     tx.all(
-        "SELECT id, username, username_key, username_look, email_key FROM users
+        "SELECT id, username, username_key, username_look FROM users
          WHERE id = ? OR username_key = ? OR username_look = ? OR email_key = ?",
         values![
             user.id,
@@ -42,7 +41,6 @@ pub(crate) fn known(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<Vec<Known>, 
                 username: row.get(1)?,
                 username_key: row.get(2)?,
                 username_look: row.get(3)?,
-                email_key: row.get(4)?,
             })
         },
     )

@@ -135,7 +135,7 @@ impl Source {
 /// What cannot be read, and why; also a copy that another version of this program has made.
 pub fn open_export(folder: &Path) -> io::Result<Export> {
     let path = copy_in(folder);
-    let named = |error| {
+    let named = |error: crate::store::Error| {
         let text = format!("\"{}\" cannot be read: {error}", absolute(&path).display());
         io::Error::other(text)
     };

@@ -4,6 +4,7 @@
 mod addresses;
 mod config;
 mod control;
+mod export;
 mod rest;
 mod text;
 mod tokens;
