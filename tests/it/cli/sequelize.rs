@@ -152,7 +152,7 @@ fn rooms_come_with_their_messages_by_time_and_stay_as_private_as_they_were() {
     let long = "word ".repeat(200);
     let piece = format!("{long}\n{long}\n{}", long.trim_end());
     let empty = "";
-    let expected = [
+    let expected: [&str; 9] = [
         "I was here", "nobody's", empty, empty, &piece, &piece, &piece, "😀 <b>\u{7}\u{202e}</b>", "to come",
     ];
     assert_eq!(contents(late), expected);

@@ -8,7 +8,7 @@ use crate::model::Time;
 pub(super) type Cell = Option<Vec<u8>>;
 
 /// A time in numbers that is larger than this is in milliseconds, else in seconds.
-const LARGEST_SECONDS: i64 = 100_000_000_000;
+const LARGEST_SECONDS: u64 = 100_000_000_000;
 
 /// A table that is looked for.
 pub(super) struct Wanted {
@@ -107,7 +107,7 @@ impl OldTime {
     fn read(text: &str) -> Self {
         let text = text.trim();
         if let Ok(number) = text.parse::<i64>() {
-            let ms = if number.abs() > LARGEST_SECONDS {
+            let ms = if number.unsigned_abs() > LARGEST_SECONDS {
                 number
             } else {
                 number * 1000
@@ -116,7 +116,7 @@ impl OldTime {
         }
         let with_zone = format!("{}Z", text.replacen(' ', "T", 1));
         let whole_day = format!("{text}T00:00:00Z");
-        let forms = [text, &with_zone, &whole_day];
+        let forms: [&str; 3] = [text, &with_zone, &whole_day];
         let read = forms.iter().find_map(|form| form.parse().ok());
         read.map_or(Self::Wrong, Self::At)
     }

@@ -73,7 +73,7 @@ impl Rooms {
         };
         let mut owners = Vec::new();
         for room in old.rooms {
-            let Some(id) = taken.new_room(&room, notes) else {
+            let Some(id) = taken.admit(&room, notes) else {
                 continue;
             };
             let talk = old.talk.get(&id).copied().unwrap_or_default();
@@ -93,7 +93,7 @@ impl Rooms {
     }
 
     /// The id of a room that is to be taken over.
-    fn new_room(&self, room: &OldRoom, notes: &mut Notes) -> Option<OldId> {
+    fn admit(&self, room: &OldRoom, notes: &mut Notes) -> Option<OldId> {
         let name = quoted(room.name.as_deref().unwrap_or_default());
         let Some(id) = room.id.clone() else {
             notes.add(Kind::RoomLeftOut, "a room", format!("{name} has no id"));

@@ -3,8 +3,9 @@
 use super::accounts::Accounts;
 use super::messages;
 use super::database::Database;
+use super::ids::OldId;
 use super::notes::{Kind, Notes, quoted};
-use super::old::OldMessage;
+use super::old::{OldAuthor, OldMessage};
 use super::rooms::{OldRooms, Rooms, Talk};
 use crate::cli::Failure;
 use crate::cli::import::Source;
@@ -84,8 +85,8 @@ impl OldChat {
         };
         let rooms = Rooms::take(old, &mut accounts, now, &mut kept);
         let authors = database.authors()?;
-        let is_known = |user| accounts.get(user).is_some();
-        if !authors.iter().all(|author| is_known(author.user.as_ref())) {
+        let is_known = |author: &OldAuthor| accounts.get(author.user.as_ref()).is_some();
+        if !authors.iter().all(is_known) {
             accounts.nobody(&mut kept);
         }
         drop(kept);
@@ -240,7 +241,7 @@ impl Source for OldChat {
 }
 
 /// How many messages each room will have, counting those that become several.
-fn talk(database: &mut Database, now: Time) -> Result<HashMap<super::ids::OldId, Talk>, Failure> {
+fn talk(database: &mut Database, now: Time) -> Result<HashMap<OldId, Talk>, Failure> {
     let mut talk: HashMap<_, Talk> = HashMap::new();
     for count in database.counts()? {
         let Some(room) = count.room else { continue };
