@@ -1,7 +1,7 @@
 //! Where the old database is, and who reads it. The password is never told.
 
 use crate::cli::{Exit, Failure};
-use mysql::Opts;
+use mysql::{Opts, OptsBuilder};
 use std::env::VarError;
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl Address {
             return Err(wrong("the URL names no database"));
         }
         if let Some(password) = password()? {
-            options.set_pass(&password);
+            options = OptsBuilder::from_opts(options).pass(Some(password)).into();
         }
         Ok(Self { options })
     }
