@@ -178,9 +178,16 @@ fn is_known(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<bool, Error> {
     };
     let (other_id, there) = (other.id, &other.username);
     let taken = if other.username_key == name.key() || other.username_look == name.look() {
-        format!("the username {:?}, or one that looks like it,", name.as_str())
+        format!(
+            "the username {:?}, or one that looks like it,",
+            name.as_str()
+        )
     } else {
-        format!("the e-mail address {:?} of {:?}", user.email.as_str(), name.as_str())
+        format!(
+            "the e-mail address {:?} of {:?}",
+            user.email.as_str(),
+            name.as_str()
+        )
     };
     Err(exists(format!(
         "{taken} belongs to another account here: {there:?}, with the id {other_id} and not {id}; {WAY_OUT}"

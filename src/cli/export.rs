@@ -144,7 +144,8 @@ fn open(folder: &Path, scope: Scope) -> Result<Source, Failure> {
         (Some(messages), _) => messages,
         (None, Scope::All) => 0,
         (None, Scope::Room(id)) => {
-            let text = format!("there is no room {id}; \"chatd room list\" shows all that there are");
+            let text =
+                format!("there is no room {id}; \"chatd room list\" shows all that there are");
             return Err(Failure::new(Exit::NotFound, text));
         }
     };

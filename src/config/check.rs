@@ -29,26 +29,42 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 /// The longest host name, and the longest part of one between dots, in bytes (RFC 1035, section 2.3.4).
 const MAX_DOMAIN_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
+/// Where browsers come by `http://`.
+const HTTP_PORT: u16 = 80;
 /// How many characters of a refused value an error repeats.
 const SHOWN_CHARS: usize = 60;
 
 pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
-    address(&Value::deserialize(from)?, "", DEFAULT_PORT)
+    address(&Value::deserialize(from)?, "", "127.0.0.1", DEFAULT_PORT)
 }
 
-/// The same for an address that need not be there.
-pub(super) fn own_listen<'de, D: Deserializer<'de>>(
+pub(super) fn metrics_listen<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<SocketAddr>, D::Error> {
-    match Value::deserialize(from)? {
+    address_or_none(&Value::deserialize(from)?, "127.0.0.1", METRICS_PORT)
+}
+
+pub(super) fn redirect_from<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    address_or_none(&Value::deserialize(from)?, "0.0.0.0", HTTP_PORT)
+}
+
+/// Reads an address that need not be there.
+fn address_or_none<E: Error>(
+    value: &Value,
+    host: &str,
+    port: u16,
+) -> Result<Option<SocketAddr>, E> {
+    match value {
         Value::String(text) if text.is_empty() => Ok(None),
-        value => address(&value, "empty or ", METRICS_PORT).map(Some),
+        value => address(value, "empty or ", host, port).map(Some),
     }
 }
 
-/// Reads an address; `port` is the one to advise where it is left out.
-fn address<E: Error>(value: &Value, or: &str, port: u16) -> Result<SocketAddr, E> {
-    let expected = format!("{or}an IP address and a port such as \"127.0.0.1:{port}\"");
+/// Reads an address; `host` is the one to show, and `port` the one to advise where it is left out.
+fn address<E: Error>(value: &Value, or: &str, host: &str, port: u16) -> Result<SocketAddr, E> {
+    let expected = format!("{or}an IP address and a port such as \"{host}:{port}\"");
     let address = value.as_str().and_then(|text| text.parse().ok());
     address.ok_or_else(|| {
         let typed = match value {
@@ -83,17 +99,6 @@ fn complete(typed: &str, port_left_out: u16) -> Option<String> {
         )),
         _ => None,
     }
-}
-
-/// An address to listen on, or none.
-pub(super) fn redirect_from<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<SocketAddr>, D::Error> {
-    let expected = r#"empty or an IP address and a port such as "0.0.0.0:80""#;
-    text(from, expected, |text| match text {
-        "" => Some(None),
-        text => text.parse().ok().map(Some),
-    })
 }
 
 /// Writes none as an empty text.

@@ -204,7 +204,7 @@ pub struct Metrics {
     /// An address of their own, which then is the only one that shows them, whether or not they are
     /// enabled; empty for none.
     #[serde(
-        deserialize_with = "check::own_listen",
+        deserialize_with = "check::metrics_listen",
         serialize_with = "check::write_address"
     )]
     pub listen: Option<SocketAddr>,

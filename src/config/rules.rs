@@ -23,7 +23,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     let is_plain = server.public_url.starts_with("http://");
     let goes_on = tls.redirect_from.is_some();
     let is_known = !server.public_url.is_empty() || by_name || !server.listen.ip().is_unspecified();
-    let rules: [Rule; 9] = [
+    let rules: [Rule; 10] = [
         (
             has_certificate && !has_key,
             ["tls.certificate", "tls.key"],
@@ -87,6 +87,15 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
             |other| {
                 format!(
                     r#""tls.redirect_from" is the address of "server.listen" ({other}), where https:// is; choose another port"#
+                )
+            },
+        ),
+        (
+            config.metrics.listen == Some(server.listen) && server.listen.port() != 0,
+            ["metrics.listen", "server.listen"],
+            |other| {
+                format!(
+                    r#""metrics.listen" is the address of "server.listen" ({other}); choose another port, or set "metrics.enabled" to show them there"#
                 )
             },
         ),

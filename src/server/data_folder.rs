@@ -23,7 +23,7 @@ const NEW_SECRET: &str = "jwt.secret.new";
 /// Where a running server takes commands.
 const CONTROL_SOCKET: &str = "control.sock";
 /// Certificates that were got by ACME, with their keys and the account's.
-const CERTIFICATES: &str = "acme";
+pub(super) const CERTIFICATES: &str = "acme";
 /// A copy of the database for whoever makes a backup.
 const COPY: &str = "backup.copy";
 /// What a new file system has at its top.

@@ -71,11 +71,7 @@ pub(crate) fn insert_user(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<(), Er
 }
 
 /// Makes a room that is hidden, and purged from `until` on unless it is shown by then.
-pub(crate) fn insert_room(
-    tx: &mut Tx<'_>,
-    room: &ImportedRoom,
-    until: Time,
-) -> Result<(), Error> {
+pub(crate) fn insert_room(tx: &mut Tx<'_>, room: &ImportedRoom, until: Time) -> Result<(), Error> {
     let description = room.description.as_ref().map(|text| text.as_str());
     tx.execute(
         "INSERT INTO rooms (id, name, name_key, description, is_private, created_by, created_at, deleted_at)
@@ -121,11 +117,7 @@ pub(crate) fn progress(
     )
 }
 
-pub(crate) fn set_progress(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    progress: Progress,
-) -> Result<(), Error> {
+pub(crate) fn set_progress(tx: &mut Tx<'_>, room: RoomId, progress: Progress) -> Result<(), Error> {
     tx.execute(
         "UPDATE rooms SET last_seq = ?, member_count = ? WHERE id = ?",
         values![progress.last_seq, progress.member_count, room],

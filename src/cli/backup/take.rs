@@ -16,7 +16,8 @@ pub(super) async fn take(config: Config, target: Target) -> Result<(), Failure> 
     let began = Instant::now();
     let folder = config.data.dir.clone();
     let mut copy = Copying::new(config)?;
-    let open = |folder: &Path| Source::open(folder, Clock::default().now()).map_err(Failure::failed);
+    let open =
+        |folder: &Path| Source::open(folder, Clock::default().now()).map_err(Failure::failed);
     let source = interruptible(copy.make(&folder, open)).await;
     // The copy is open, or of no use; either way it need not have a name any more.
     copy.end().await;
@@ -49,7 +50,7 @@ fn tell(manifest: &Manifest, bytes: u64, path: Option<&Path>, took: Duration) {
 }
 
 /// Where something was written, for people.
-pub(super) fn written_to(path: Option<&Path>) -> String {
+pub(in crate::cli) fn written_to(path: Option<&Path>) -> String {
     path.map_or_else(
         || "to stdout".to_owned(),
         |path| format!("\"{}\"", path.display()),
@@ -57,7 +58,7 @@ pub(super) fn written_to(path: Option<&Path>) -> String {
 }
 
 /// A number of bytes for people.
-pub(super) fn size(bytes: u64) -> String {
+pub(in crate::cli) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let (mut whole, mut tenths, mut unit) = (bytes, 0, 0);
     while whole >= 1024 && unit + 1 < UNITS.len() {

@@ -95,7 +95,11 @@ impl Page {
              <title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1 dir=\"auto\">{name}</h1>\n"
         )?;
         if let Some(description) = &room.description {
-            writeln!(to, "<p class=\"about\" dir=\"auto\">{}</p>", Text(description))?;
+            writeln!(
+                to,
+                "<p class=\"about\" dir=\"auto\">{}</p>",
+                Text(description)
+            )?;
         }
         let kind = if room.is_private { "private" } else { "public" };
         writeln!(
@@ -147,7 +151,11 @@ impl Page {
             hour(message.created_at)
         )?;
         if is_system || message.message_type != TEXT {
-            write!(to, " <span class=\"kind\">{}</span>", Text(&message.message_type))?;
+            write!(
+                to,
+                " <span class=\"kind\">{}</span>",
+                Text(&message.message_type)
+            )?;
         }
         if let Some(at) = message.edited_at.filter(|_| message.deleted_at.is_none()) {
             let (on, at) = (day(at), hour(at));
@@ -159,7 +167,10 @@ impl Page {
         }
         if let Some(at) = message.deleted_at {
             let (on, at) = (day(at), hour(at));
-            writeln!(to, "<p class=\"gone\">This message was deleted on {on} at {at}.</p>")?;
+            writeln!(
+                to,
+                "<p class=\"gone\">This message was deleted on {on} at {at}.</p>"
+            )?;
         } else {
             let class = if is_system { "text system" } else { "text" };
             let content = Text(&message.content);
@@ -172,10 +183,16 @@ impl Page {
     fn quote(&self, copy: &Database, answered: MessageId, to: &mut impl Write) -> io::Result<()> {
         let answered = copy.message(answered).map_err(io::Error::other)?;
         let Some(answered) = answered else {
-            return writeln!(to, "<blockquote>an answer to a message that is not here</blockquote>");
+            return writeln!(
+                to,
+                "<blockquote>an answer to a message that is not here</blockquote>"
+            );
         };
         let (seq, author) = (answered.seq, self.shown(answered.user_id));
-        write!(to, "<blockquote><a href=\"#m{seq}\">#{seq}</a> <bdi>{author}</bdi>: ")?;
+        write!(
+            to,
+            "<blockquote><a href=\"#m{seq}\">#{seq}</a> <bdi>{author}</bdi>: "
+        )?;
         if answered.deleted_at.is_some() {
             write!(to, "(deleted)")?;
         } else {
@@ -192,7 +209,10 @@ impl Page {
         let is_empty = !self.has_head;
         self.head(to)?;
         if is_empty {
-            writeln!(to, "<p class=\"gone\">Nobody has written anything here.</p>")?;
+            writeln!(
+                to,
+                "<p class=\"gone\">Nobody has written anything here.</p>"
+            )?;
         }
         let footer = "<footer>This is the end of the room as it was exported.</footer>";
         writeln!(to, "</main>\n{footer}\n</body>\n</html>")

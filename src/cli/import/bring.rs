@@ -57,7 +57,11 @@ pub(super) async fn bring(
             "{} of the export {} here already, such as {known}; --skip-existing leaves them out, with their \
              messages",
             counted(found.known_rooms.len() as u64, "room"),
-            if found.known_rooms.len() == 1 { "is" } else { "are" }
+            if found.known_rooms.len() == 1 {
+                "is"
+            } else {
+                "are"
+            }
         )));
     }
     let summary = summary(plan, &found, found.new_users);

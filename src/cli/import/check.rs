@@ -67,7 +67,9 @@ impl Checker {
         })?;
         match entry {
             Entry::Export(_) => {
-                must(!self.has_head, || "an export begins within another".to_owned())?;
+                must(!self.has_head, || {
+                    "an export begins within another".to_owned()
+                })?;
                 self.has_head = true;
                 return Ok(());
             }
@@ -76,7 +78,9 @@ impl Checker {
             _ => {}
         }
         let subject = subject(&entry);
-        let imported = entry.checked().map_err(|Invalid { field, why }| format!("'{field}' {why}"))?;
+        let imported = entry
+            .checked()
+            .map_err(|Invalid { field, why }| format!("'{field}' {why}"))?;
         match imported {
             Imported::User(user) => self.user(&user)?,
             Imported::Room(room) => self.room(&room)?,
@@ -114,7 +118,9 @@ impl Checker {
     fn room(&mut self, room: &ImportedRoom) -> Refused {
         self.close()?;
         let id = room.id;
-        must(self.rooms.insert(id), || format!("the room {id} comes twice"))?;
+        must(self.rooms.insert(id), || {
+            format!("the room {id} comes twice")
+        })?;
         self.must_know(room.created_by)?;
         self.room = Some(OpenRoom {
             id,

@@ -1,8 +1,8 @@
 //! The lines of an export's file, read twice.
 
 use super::Source;
-use crate::cli::backup::{Temporary, is_standard, shown};
 use crate::cli::Failure;
+use crate::cli::backup::{Temporary, is_standard, shown};
 use crate::model::{EXPORT_FORMAT, Entry};
 use serde::Deserialize;
 use std::fs::{File, OpenOptions};
@@ -52,7 +52,9 @@ impl Lines {
             let mut file = File::open(path).map_err(unread)?;
             let about = file.metadata().map_err(unread)?;
             if about.is_dir() {
-                return Err(Failure::failed(format!("{name} is a folder; name a file in it")));
+                return Err(Failure::failed(format!(
+                    "{name} is a folder; name a file in it"
+                )));
             }
             if about.is_file() {
                 file
@@ -83,8 +85,12 @@ impl Lines {
                 return self.wrong(&format!("it is damaged: {error}; export again"));
             }
             match serde_json::from_slice::<Least>(&self.line) {
-                Ok(least) if least.kind == "export" && least.format != EXPORT_FORMAT => newer(&self.name, &least),
-                Ok(least) if least.kind == "export" => self.wrong(&format!("it is damaged: {error}; export again")),
+                Ok(least) if least.kind == "export" && least.format != EXPORT_FORMAT => {
+                    newer(&self.name, &least)
+                }
+                Ok(least) if least.kind == "export" => {
+                    self.wrong(&format!("it is damaged: {error}; export again"))
+                }
                 _ => Failure::failed(format!(
                     "{} is no export of chatd; name a file that \"chatd export\" has made",
                     self.name
@@ -149,9 +155,8 @@ impl Source for Lines {
         self.number += 1;
         let mut limited = (&mut self.from).take(LINE_BYTES);
         let read = limited.read_until(b'\n', &mut self.line);
-        let read = read.map_err(|error| {
-            Failure::failed(format!("{} cannot be read: {error}", self.name))
-        })?;
+        let read = read
+            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", self.name)))?;
         self.done += read as u64;
         if read == 0 {
             if self.number == 1 {

@@ -28,7 +28,9 @@ impl<T: Serialize> Parts<T> {
         };
         serde_json::to_writer(&mut counted, &item).map_err(Failure::failed)?;
         // With a comma.
-        let bytes = usize::try_from(counted.bytes).unwrap_or(usize::MAX).saturating_add(1);
+        let bytes = usize::try_from(counted.bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
         let full = if self.bytes.saturating_add(bytes) > ENTRIES_BYTES {
             self.take()
         } else {

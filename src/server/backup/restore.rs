@@ -4,14 +4,15 @@
 use super::{BackupError, Manifest, unpack, verify};
 use crate::model::Time;
 use crate::server::data_folder::{
-    DATABASE, DataFolder, FOLDER_MODE, FolderError, LOST_AND_FOUND, SECRET, absolute, is_ours,
+    CERTIFICATES, DATABASE, DataFolder, FILE_MODE, FOLDER_MODE, FolderError, LOST_AND_FOUND, SECRET,
+    absolute, is_ours,
 };
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::fs::{DirBuilder, File, remove_dir, remove_file, rename};
+use std::fs::{DirBuilder, File, OpenOptions, remove_dir, remove_dir_all, remove_file, rename};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Ends the name of the folder in which a backup is unpacked, beside the one that it is for.
@@ -113,6 +114,8 @@ pub fn restore(
     let mut made = Unfinished::make(&folder)?;
     let manifest = unpack(from, &made.path)?;
     verify(&made.path, &manifest)?;
+    made.keep_certificates_of(&folder)
+        .map_err(failed(&folder, "read for its certificates"))?;
     made.give_to_owner_of(&folder)
         .map_err(failed(&made.path, "given to the owner of the data folder"))?;
     made.sync().map_err(failed(&made.path, "synced"))?;
@@ -203,15 +206,41 @@ impl Unfinished {
         Ok(made)
     }
 
-    fn files(&self) -> [PathBuf; 2] {
-        [SECRET, DATABASE].map(|name| self.path.join(name))
+    /// What is in it, folders after what is in them.
+    fn entries(&self) -> io::Result<Vec<PathBuf>> {
+        let mut entries = [SECRET, DATABASE].map(|name| self.path.join(name)).to_vec();
+        let certificates = self.path.join(CERTIFICATES);
+        entries.extend(files_in(&certificates)?);
+        if certificates.is_dir() {
+            entries.push(certificates);
+        }
+        Ok(entries)
+    }
+
+    /// Certificates belong to the machine and its name, and are in no backup; an authority gives only so
+    /// many of them in a week.
+    fn keep_certificates_of(&self, folder: &Path) -> io::Result<()> {
+        let (from, to) = (folder.join(CERTIFICATES), self.path.join(CERTIFICATES));
+        let kept = files_in(&from)?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        DirBuilder::new().mode(FOLDER_MODE).create(&to)?;
+        for file in kept {
+            let name = file.file_name().unwrap_or_default();
+            let mut copy = OpenOptions::new();
+            copy.write(true).create_new(true).mode(FILE_MODE);
+            io::copy(&mut File::open(&file)?, &mut copy.open(to.join(name))?)?;
+        }
+        Ok(())
     }
 
     fn empty(&self) {
-        for file in self.files() {
-            // What is there in spite of this is told when it is to be written.
-            let _ = remove_file(file);
+        // What is there in spite of this is told when it is to be written.
+        for name in [SECRET, DATABASE] {
+            let _ = remove_file(self.path.join(name));
         }
+        let _ = remove_dir_all(self.path.join(CERTIFICATES));
     }
 
     /// What root restores for a service belongs to the service's own user.
@@ -220,15 +249,15 @@ impl Unfinished {
             return Ok(());
         }
         let owner = folder.metadata()?;
-        for path in self.files().iter().chain([&self.path]) {
+        for path in self.entries()?.iter().chain([&self.path]) {
             chown(path, Some(owner.uid()), Some(owner.gid()))?;
         }
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        for file in self.files() {
-            sync(&file)?;
+        for path in self.entries()? {
+            sync(&path)?;
         }
         self.handle.sync_all()
     }
@@ -241,6 +270,22 @@ impl Drop for Unfinished {
             let _ = remove_dir(&self.path);
         }
     }
+}
+
+/// The files of a folder, which need not be there.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match folder.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
 }
 
 fn sync(path: &Path) -> io::Result<()> {

@@ -307,6 +307,24 @@ fn what_a_killed_restore_has_left_is_in_nobodys_way() {
 }
 
 #[test]
+fn the_certificates_of_the_machine_outlast_a_restore() {
+    let place = place();
+    let (..) = taken(&place);
+    let kept = place.data.join("acme");
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::write(kept.join("cached_cert"), "a certificate and its key").unwrap();
+    place
+        .run("restore --force chat.backup")
+        .ended(0, &["Restored"]);
+    assert_eq!(names(&place.data), ["acme", "chatd.db", "jwt.secret"]);
+    assert_eq!(mode(&kept), 0o700);
+    let certificate = kept.join("cached_cert");
+    assert_eq!(mode(&certificate), 0o600);
+    let text = std::fs::read_to_string(certificate).unwrap();
+    assert_eq!(text, "a certificate and its key");
+}
+
+#[test]
 fn a_folder_reached_by_a_link_is_replaced_where_it_is() {
     let place = place();
     let (..) = taken(&place);

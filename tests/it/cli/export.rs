@@ -98,8 +98,12 @@ pub(super) fn all(place: &Place) -> String {
 
 /// The entries of a kind.
 fn of_kind(export: &str, kind: &str) -> Vec<Value> {
-    let entries = export.lines().map(|line| serde_json::from_str(line).unwrap());
-    entries.filter(|entry: &Value| entry["type"] == kind).collect()
+    let entries = export
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    entries
+        .filter(|entry: &Value| entry["type"] == kind)
+        .collect()
 }
 
 #[test]
@@ -107,16 +111,28 @@ fn an_export_carries_everything_that_can_be_seen_and_nothing_else() {
     let place = place();
     odd(&place);
     let exported = place.run("export --all --output chat.jsonl");
-    exported.ended(0, &["Wrote \"chat.jsonl\"", "5 accounts, 3 rooms, 5,002 messages"]);
+    exported.ended(
+        0,
+        &[
+            "Wrote \"chat.jsonl\"",
+            "5 accounts, 3 rooms, 5,002 messages",
+        ],
+    );
     assert_eq!(exported.stdout, "");
     assert!(!exported.stderr.contains('%'), "{}", exported.stderr);
     let path = place.root.path().join("chat.jsonl");
     assert_eq!(mode(&path), 0o600);
     let text = std::fs::read_to_string(&path).unwrap();
     let head: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    assert_eq!((&head["type"], &head["format"]), (&json!("export"), &json!(1)));
+    assert_eq!(
+        (&head["type"], &head["format"]),
+        (&json!("export"), &json!(1))
+    );
     let end: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!(end, json!({"type": "end", "users": 5, "rooms": 3, "messages": 5002}));
+    assert_eq!(
+        end,
+        json!({"type": "end", "users": 5, "rooms": 3, "messages": 5002})
+    );
     assert!(!text.contains("secret") && !text.contains("Gone"));
     assert_eq!(of_kind(&text, "member").len(), 6);
     assert_eq!(of_kind(&text, "ban").len(), 1);
@@ -124,14 +140,29 @@ fn an_export_carries_everything_that_can_be_seen_and_nothing_else() {
     let users = of_kind(&text, "user");
     let ada = users.iter().find(|user| user["username"] == "ada").unwrap();
     assert_eq!(ada["displayName"], "Zoë «Z» Ω 🫖");
-    assert!(ada["passwordHash"].as_str().unwrap().starts_with("$argon2id$"));
-    assert_eq!((&ada["isAdmin"], &ada["lastSeenAt"]), (&json!(true), &json!("2023-11-14T22:13:20.123Z")));
+    assert!(
+        ada["passwordHash"]
+            .as_str()
+            .unwrap()
+            .starts_with("$argon2id$")
+    );
+    assert_eq!(
+        (&ada["isAdmin"], &ada["lastSeenAt"]),
+        (&json!(true), &json!("2023-11-14T22:13:20.123Z"))
+    );
     let messages = of_kind(&text, "message");
-    let seqs = messages.iter().filter(|message| message["roomId"] == TEA).map(|message| message["seq"].as_i64().unwrap());
+    let seqs = messages
+        .iter()
+        .filter(|message| message["roomId"] == TEA)
+        .map(|message| message["seq"].as_i64().unwrap());
     assert!(seqs.eq(1..=MANY));
     // It is not replaced unless that is asked for.
-    place.run("export --all --output chat.jsonl").ended(1, &["is there already", "--force"]);
-    place.run("export --all --output chat.jsonl --force").ended(0, &["Wrote"]);
+    place
+        .run("export --all --output chat.jsonl")
+        .ended(1, &["is there already", "--force"]);
+    place
+        .run("export --all --output chat.jsonl --force")
+        .ended(0, &["Wrote"]);
     let again = std::fs::read_to_string(&path).unwrap();
     assert_eq!(lines(&again), lines(&text));
 }
@@ -142,7 +173,10 @@ fn the_export_of_a_room_has_the_accounts_that_it_names() {
     odd(&place);
     let exported = place.run(&format!("export --room {ATTIC}"));
     exported.ended(0, &["4 accounts, 1 room, 2 messages"]);
-    let mut names: Vec<_> = of_kind(&exported.stdout, "user").into_iter().map(|user| user["username"].clone()).collect();
+    let mut names: Vec<_> = of_kind(&exported.stdout, "user")
+        .into_iter()
+        .map(|user| user["username"].clone())
+        .collect();
     names.sort_by_key(Value::to_string);
     assert_eq!(names, ["ada", "bob", "eve", "gone"]);
     assert!(!exported.stdout.contains(TEA));
@@ -157,13 +191,21 @@ fn the_export_of_a_room_has_the_accounts_that_it_names() {
 #[test]
 fn wrong_uses_of_an_export_say_what_would_be_right() {
     let place = place();
-    place.run("export --all").ended(3, &["there is no chatd data"]);
+    place
+        .run("export --all")
+        .ended(3, &["there is no chatd data"]);
     place.add("ada", "longenough");
     place.run("export").ended(2, &["--all", "--room"]);
-    place.run("export --all --format html").ended(2, &["--room"]);
+    place
+        .run("export --all --format html")
+        .ended(2, &["--room"]);
     place.run("export --all --force").ended(2, &["--output"]);
-    place.run("export --all --output nowhere/x").ended(1, &["\"nowhere/x\" cannot be written", "make its folder"]);
-    place.run("export --all --output data").ended(1, &["is a folder"]);
+    place
+        .run("export --all --output nowhere/x")
+        .ended(1, &["\"nowhere/x\" cannot be written", "make its folder"]);
+    place
+        .run("export --all --output data")
+        .ended(1, &["is a folder"]);
     assert_eq!(place.run("export --all").stdout.lines().count(), 3);
 }
 
@@ -212,7 +254,9 @@ fn a_reader_that_goes_away_makes_an_export_fail() {
     let place = place();
     odd(&place);
     let mut exporting = place.command(["export", "--all"]);
-    let piped = exporting.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let piped = exporting
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let mut child = piped.spawn().unwrap();
     drop(child.stdout.take());
     let ran: Ran = child.wait_with_output().unwrap().into();

@@ -37,16 +37,27 @@ fn what_was_exported_comes_back_as_it_was() {
     let export = odd_export();
     let place = place();
     let would = place.run_with("import - --dry-run", &export);
-    would.ended(0, &["This would import 5 accounts, 3 rooms, 5,002 messages. Nothing was changed."]);
+    would.ended(
+        0,
+        &["This would import 5 accounts, 3 rooms, 5,002 messages. Nothing was changed."],
+    );
     assert!(!place.data.exists());
     let imported = place.run_with("import -", &export);
-    imported.ended(0, &["made a new data folder", "Imported 5 accounts, 3 rooms, 5,002 messages."]);
+    imported.ended(
+        0,
+        &[
+            "made a new data folder",
+            "Imported 5 accounts, 3 rooms, 5,002 messages.",
+        ],
+    );
     assert_eq!(imported.stdout, "");
     assert_eq!(mode(&place.data), 0o700);
     assert_eq!(lines(&all(&place)), lines(&export));
     // Nothing is wrong with what is there, by the rules for backups.
     place.run("backup chat.backup").ended(0, &["Wrote"]);
-    place.run("backup --verify chat.backup").ended(0, &["sound: 5 accounts, 3 rooms, 5,002 messages"]);
+    place
+        .run("backup --verify chat.backup")
+        .ended(0, &["sound: 5 accounts, 3 rooms, 5,002 messages"]);
     let server = place.serve();
     let ada = signed_in(&server, "ada");
     assert_eq!(server.sign_in("eve", "longenough"), 401);
@@ -60,9 +71,18 @@ fn what_was_exported_comes_back_as_it_was() {
     let line = format!("POST /api/rooms/invites/{INVITE}/join");
     let joined = server.request(&line, Some(&zed), None);
     assert_eq!(joined.body["room"]["memberCount"], 3, "{}", joined.body);
-    assert_eq!(server.request("POST /api/rooms/invites/revoked-1/join", Some(&zed), None).status, 410);
+    assert_eq!(
+        server
+            .request("POST /api/rooms/invites/revoked-1/join", Some(&zed), None)
+            .status,
+        410
+    );
     let body = json!({ "content": "next" });
-    let said = server.request(&format!("POST /api/rooms/{TEA}/messages"), Some(&ada), Some(&body));
+    let said = server.request(
+        &format!("POST /api/rooms/{TEA}/messages"),
+        Some(&ada),
+        Some(&body),
+    );
     assert_eq!(said.body["seq"], MANY + 1, "{}", said.body);
     server.stop();
 }
@@ -70,7 +90,9 @@ fn what_was_exported_comes_back_as_it_was() {
 /// Connects somebody.
 async fn connected(server: &Running, token: &str) -> Socket {
     let url = format!("http://{}", server.address);
-    Socket::connect(&url, json!({ "token": token }), Transport::WebSocket).await.unwrap()
+    Socket::connect(&url, json!({ "token": token }), Transport::WebSocket)
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -80,13 +102,22 @@ fn whoever_is_connected_sees_the_rooms_come_that_they_are_in() {
     // The server has one of the rooms already, and the accounts of it.
     let args = "import -";
     let first = one_room(&export, ATTIC);
-    target.run_with(args, &first).ended(0, &["4 accounts, 1 room, 2 messages"]);
+    target
+        .run_with(args, &first)
+        .ended(0, &["4 accounts, 1 room, 2 messages"]);
     let server = target.serve();
     let bob = signed_in(&server, "bob");
     let runtime = Runtime::new().unwrap();
     let mut socket = runtime.block_on(connected(&server, &bob));
     let refused = target.run_with(args, &export);
-    refused.ended(1, &["1 room of the export is here already", ATTIC, "--skip-existing"]);
+    refused.ended(
+        1,
+        &[
+            "1 room of the export is here already",
+            ATTIC,
+            "--skip-existing",
+        ],
+    );
     let imported = target.run_with("import - --skip-existing", &export);
     imported.ended(
         0,
@@ -94,13 +125,25 @@ fn whoever_is_connected_sees_the_rooms_come_that_they_are_in() {
     );
     runtime.block_on(async {
         let added = socket.next("room_added").await;
-        assert_eq!((&added["id"], &added["role"]), (&json!(TEA), &json!("member")));
+        assert_eq!(
+            (&added["id"], &added["role"]),
+            (&json!(TEA), &json!("member"))
+        );
         assert_eq!(added["memberCount"], 3);
         // The other new room is none of theirs.
         let seen = socket.seen().await;
-        assert!(!seen.iter().any(|(event, _)| event == "room_added"), "{seen:?}");
-        let joined = socket.ask("join_room", json!({ "roomId": TEA })).await.unwrap();
-        assert_eq!((&joined["lastSeq"], &joined["readSeq"]), (&json!(MANY), &json!(17)));
+        assert!(
+            !seen.iter().any(|(event, _)| event == "room_added"),
+            "{seen:?}"
+        );
+        let joined = socket
+            .ask("join_room", json!({ "roomId": TEA }))
+            .await
+            .unwrap();
+        assert_eq!(
+            (&joined["lastSeq"], &joined["readSeq"]),
+            (&json!(MANY), &json!(17))
+        );
         let message = json!({ "roomId": TEA, "content": "here I am" });
         let sent = socket.ask("send_message", message).await.unwrap();
         assert_eq!(sent["message"]["seq"], MANY + 1, "{sent}");
@@ -116,15 +159,32 @@ fn whoever_is_connected_sees_the_rooms_come_that_they_are_in() {
 
 /// Of a whole export the lines that one room would have.
 fn one_room(export: &str, room: &str) -> String {
-    let entries: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let text = entries.iter().filter(|entry| entry["roomId"] == room || entry["id"] == room);
+    let entries: Vec<Value> = export
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let text = entries
+        .iter()
+        .filter(|entry| entry["roomId"] == room || entry["id"] == room);
     let body: Vec<String> = text.map(Value::to_string).collect();
-    let names = |user: &Value| body.iter().any(|line| line.contains(user["id"].as_str().unwrap()));
-    let users: Vec<&Value> = entries.iter().filter(|entry| entry["type"] == "user" && names(entry)).collect();
-    let messages = body.iter().filter(|line| line.contains("\"type\":\"message\"")).count();
+    let names = |user: &Value| {
+        body.iter()
+            .any(|line| line.contains(user["id"].as_str().unwrap()))
+    };
+    let users: Vec<&Value> = entries
+        .iter()
+        .filter(|entry| entry["type"] == "user" && names(entry))
+        .collect();
+    let messages = body
+        .iter()
+        .filter(|line| line.contains("\"type\":\"message\""))
+        .count();
     let end = json!({ "type": "end", "users": users.len(), "rooms": 1, "messages": messages });
     let users = users.into_iter().map(Value::to_string);
-    let lines = std::iter::once(entries[0].to_string()).chain(users).chain(body.clone()).chain([end.to_string()]);
+    let lines = std::iter::once(entries[0].to_string())
+        .chain(users)
+        .chain(body.clone())
+        .chain([end.to_string()]);
     lines.map(|line| line + "\n").collect()
 }
 
@@ -134,9 +194,14 @@ fn a_running_server_takes_all_of_an_export_and_gives_it_back() {
     let place = place();
     let server = place.serve();
     let would = place.run_with("import - --dry-run", &export);
-    would.ended(0, &["This would import 5 accounts, 3 rooms, 5,002 messages"]);
+    would.ended(
+        0,
+        &["This would import 5 accounts, 3 rooms, 5,002 messages"],
+    );
     assert_eq!(place.list().len(), 0);
-    place.run_with("import -", &export).ended(0, &["Imported 5 accounts, 3 rooms, 5,002 messages."]);
+    place
+        .run_with("import -", &export)
+        .ended(0, &["Imported 5 accounts, 3 rooms, 5,002 messages."]);
     server.logged(&["rooms imported from the command line", "rooms=3"]);
     assert_eq!(lines(&all(&place)), lines(&export));
     // A setup link that was printed before is good for nobody now.
@@ -152,10 +217,17 @@ fn a_room_that_was_deleted_comes_back() {
     let export = all(&place);
     let server = place.serve();
     place.run(&format!("room delete {TEA} --yes")).ended(0, &[]);
-    place.run(&format!("room delete {VOID} --yes")).ended(0, &[]);
+    place
+        .run(&format!("room delete {VOID} --yes"))
+        .ended(0, &[]);
     let would = place.run_with("import - --skip-existing --dry-run", &export);
-    would.ended(0, &["0 accounts (5 more there already), 2 rooms (1 more there already), 5,000 messages"]);
-    place.run_with("import - --skip-existing", &export).ended(0, &["Imported 0 accounts"]);
+    would.ended(
+        0,
+        &["0 accounts (5 more there already), 2 rooms (1 more there already), 5,000 messages"],
+    );
+    place
+        .run_with("import - --skip-existing", &export)
+        .ended(0, &["Imported 0 accounts"]);
     assert_eq!(lines(&all(&place)), lines(&export));
     server.stop();
 }
@@ -167,7 +239,11 @@ fn an_export_may_come_through_a_pipe_with_a_name() {
     let made = place.command_of("mkfifo", [&path]).status().unwrap();
     assert!(made.success() && path.metadata().unwrap().file_type().is_fifo());
     let export = odd_export();
-    let import = place.command(["import", "pipe"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let import = place
+        .command(["import", "pipe"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     std::fs::write(&path, export).unwrap();
     let ran = super::Ran::from(import.wait_with_output().unwrap());
     ran.ended(0, &["Imported 5 accounts"]);
@@ -177,14 +253,19 @@ fn an_export_may_come_through_a_pipe_with_a_name() {
 fn what_a_client_called_a_message_is_left_out_where_its_sender_has_called_another_so() {
     let export = odd_export();
     let place = place();
-    place.run_with("import -", &one_room(&export, ATTIC)).ended(0, &["Imported"]);
+    place
+        .run_with("import -", &one_room(&export, ATTIC))
+        .ended(0, &["Imported"]);
     let other = "b0b00000-0000-4000-8000-000000000009";
     let moved = one_room(&export, ATTIC)
         .replace(ATTIC, other)
         .replace("a771c000-0000-7000-8000", "b0b00000-0000-7000-8000")
         .replace("revoked-1", "revoked-3")
         .replace(INVITE, "another");
-    place.run_with("import -", &moved).ended(0, &["Imported 0 accounts (4 more there already), 1 room, 2"]);
+    place.run_with("import -", &moved).ended(
+        0,
+        &["Imported 0 accounts (4 more there already), 1 room, 2"],
+    );
     let there = all(&place);
     assert_eq!(there.matches("\"clientId\":\"c-1\"").count(), 2);
     assert_eq!(there.matches("\"content\":\"dust\"").count(), 2);

@@ -40,7 +40,7 @@ fn the_other_keys_are_checked_by_themselves() {
 tls.certificate = 5 => 1:19: "tls.certificate" must be empty or the path of a file, not 5
 tls.contact = "ada" => 1:15: "tls.contact" must be empty or an e-mail address such as "ada@example.org", not "ada"
 tls.directory = "http://example.org/d" => 1:17: "tls.directory" must be the https:// URL of an ACME directory such as "https://acme-v02.api.letsencrypt.org/directory", not "http://example.org/d"
-tls.redirect_from = "80" => 1:21: "tls.redirect_from" must be empty or an IP address and a port such as "0.0.0.0:80", not "80"
+tls.redirect_from = "80" => 1:21: "tls.redirect_from" must be empty or an IP address and a port such as "0.0.0.0:80", not "80"; write "127.0.0.1:80", or "0.0.0.0:80" for every address of this machine
 "#;
     assert_files_refused(cases);
     for directory in ["https://example.org/d", "http://127.0.0.1:14000/dir"] {
@@ -89,6 +89,11 @@ fn contradictions_are_told_with_where_each_of_the_keys_stands() {
             "[server]\nlisten = \"0.0.0.0:443\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n\
              redirect_from = \"0.0.0.0:80\"",
             "6:17: \"tls.redirect_from\" needs \"server.public_url\", the https:// address that it leads to",
+        ),
+        (
+            "[metrics]\nlisten = \"127.0.0.1:5000\"",
+            "2:10: \"metrics.listen\" is the address of \"server.listen\" (default); choose another port, or set \
+             \"metrics.enabled\" to show them there",
         ),
         (
             "[tls]\ndomains = [\"a.org\"]\nredirect_from = \"127.0.0.1:5000\"",

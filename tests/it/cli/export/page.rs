@@ -8,12 +8,18 @@ fn a_page_shows_every_message_and_runs_nothing_of_what_people_wrote() {
     let place = place();
     odd(&place);
     let args = format!("export --room {TEA} --format html --output tea.html");
-    place.run(&args).ended(0, &["Wrote \"tea.html\"", "3 accounts, 1 room, 5,000 messages"]);
+    place.run(&args).ended(
+        0,
+        &["Wrote \"tea.html\"", "3 accounts, 1 room, 5,000 messages"],
+    );
     let page = std::fs::read_to_string(place.root.path().join("tea.html")).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-    assert_eq!(page.matches("<article ").count() as i64, MANY);
+    assert_eq!(i64::try_from(page.matches("<article ").count()), Ok(MANY));
     for seq in 9..=MANY {
-        assert!(page.contains(&format!(">number {seq} of many</p>")), "{seq}");
+        assert!(
+            page.contains(&format!(">number {seq} of many</p>")),
+            "{seq}"
+        );
     }
     for words in [
         "<h1 dir=\"auto\">Tea &amp; &lt;b&gt;biscuits&lt;/b&gt;</h1>",
@@ -35,13 +41,34 @@ fn a_page_shows_every_message_and_runs_nothing_of_what_people_wrote() {
     ] {
         assert!(page.contains(words), "{words}");
     }
-    for words in ["<script", "http:", "https:", "example.org", "$argon2", "url(", "@import", "src="] {
+    for words in [
+        "<script",
+        "http:",
+        "https:",
+        "example.org",
+        "$argon2",
+        "url(",
+        "@import",
+        "src=",
+    ] {
         assert!(!page.contains(words), "{words}");
     }
     assert_eq!(page.matches('\u{7}').count(), 0);
     // Whatever is opened is closed.
-    for tag in ["article", "p", "bdi", "span", "blockquote", "a", "li", "h2", "strong", "time"] {
-        let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+    for tag in [
+        "article",
+        "p",
+        "bdi",
+        "span",
+        "blockquote",
+        "a",
+        "li",
+        "h2",
+        "strong",
+        "time",
+    ] {
+        let opened =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
 }
@@ -56,6 +83,10 @@ fn rooms_with_little_in_them_are_pages_as_well() {
     assert!(void.stdout.contains(">空</h1>"), "{}", void.stdout);
     let attic = place.run(&format!("export --room {ATTIC} --format html"));
     attic.ended(0, &["2 messages"]);
-    assert!(attic.stdout.contains("A private room, made by <bdi>bob</bdi> on Sunday, 13 September 2020."));
+    assert!(
+        attic
+            .stdout
+            .contains("A private room, made by <bdi>bob</bdi> on Sunday, 13 September 2020.")
+    );
     assert!(!attic.stdout.contains("NGMkhzV2"));
 }

@@ -44,7 +44,11 @@ fn large(place: &Place) -> (PathBuf, String) {
         }
     }
     let messages = MESSAGES + 1;
-    writeln!(text, "{{\"type\":\"end\",\"users\":1,\"rooms\":2,\"messages\":{messages}}}").unwrap();
+    writeln!(
+        text,
+        "{{\"type\":\"end\",\"users\":1,\"rooms\":2,\"messages\":{messages}}}"
+    )
+    .unwrap();
     let path = place.root.path().join("large.jsonl");
     std::fs::write(&path, &text).unwrap();
     (path, text)
@@ -85,10 +89,14 @@ fn has_nothing(place: &Place) {
 
 #[track_caller]
 fn comes_whole(place: &Place, text: &str) {
-    place.run("import large.jsonl").ended(0, &["2 rooms, 40,001 messages."]);
+    place
+        .run("import large.jsonl")
+        .ended(0, &["2 rooms, 40,001 messages."]);
     assert_eq!(lines(&sorted(&all(place))), lines(&sorted(text)));
     place.run("backup chat.backup --force").ended(0, &[]);
-    place.run("backup --verify chat.backup").ended(0, &["sound"]);
+    place
+        .run("backup --verify chat.backup")
+        .ended(0, &["sound"]);
 }
 
 /// The same lines in an order of their own, but for the first.
@@ -129,7 +137,9 @@ fn an_import_that_is_told_to_stop_says_what_is_left() {
         ran.ended(1, &["no room was brought in", "run it again"]);
         has_nothing(&place);
         // What is left of it is in nobody's way.
-        place.run("import large.jsonl").ended(0, &["2 rooms, 40,001 messages."]);
+        place
+            .run("import large.jsonl")
+            .ended(0, &["2 rooms, 40,001 messages."]);
     }
 }
 

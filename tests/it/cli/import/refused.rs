@@ -15,7 +15,12 @@ fn refuse(place: &Place, export: impl AsRef<[u8]>, code: i32, said: &[&str]) {
     let before = all(place);
     let refused = place.run_with("import - --skip-existing", export.as_ref());
     refused.ended(code, said);
-    assert_eq!(refused.stderr.trim_end().lines().count(), 1, "{}", refused.stderr);
+    assert_eq!(
+        refused.stderr.trim_end().lines().count(),
+        1,
+        "{}",
+        refused.stderr
+    );
     assert_eq!(lines(&all(place)), lines(&before));
 }
 
@@ -44,28 +49,78 @@ fn replaced(export: &str, words: &[&str], from: &str, to: &str) -> String {
 fn what_is_wrong_with_an_export_is_told_with_its_place_and_nothing_is_changed() {
     let export = odd_export();
     let place = place();
-    place.run_with("import -", &one_room(&export, ATTIC)).ended(0, &["Imported"]);
+    place
+        .run_with("import -", &one_room(&export, ATTIC))
+        .ended(0, &["Imported"]);
     let tea = ["\"type\":\"message\"", TEA];
     let message = |seq: &'static str| [tea[0], tea[1], seq];
     let half = &export[..export.len() / 2];
-    refuse(&place, half, 1, &["it is cut off", "half-written", "export again", "line "]);
+    refuse(
+        &place,
+        half,
+        1,
+        &["it is cut off", "half-written", "export again", "line "],
+    );
     let without_end = export.lines().count() - 1;
-    let without_end: String = export.lines().take(without_end).map(|line| format!("{line}\n")).collect();
-    refuse(&place, without_end, 1, &["the end is missing", "half-written"]);
-    refuse(&place, "", 1, &["what was read from stdin is no export of chatd", "chatd export"]);
+    let without_end: String = export
+        .lines()
+        .take(without_end)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    refuse(
+        &place,
+        without_end,
+        1,
+        &["the end is missing", "half-written"],
+    );
+    refuse(
+        &place,
+        "",
+        1,
+        &[
+            "what was read from stdin is no export of chatd",
+            "chatd export",
+        ],
+    );
     refuse(&place, [0xff; 100_000], 1, &["is no export of chatd"]);
-    refuse(&place, "{\"type\":\"user\"}\n", 1, &["is no export of chatd"]);
-    let future = replaced(&export, &["\"type\":\"export\""], "\"format\":1", "\"format\":2,\"new\":1");
-    refuse(&place, future, 1, &["format 2 by \"chatd ", "knows format 1", "a later one"]);
-    let future = replaced(&export, &["\"type\":\"export\""], "\"format\":1", "\"format\":2");
+    refuse(
+        &place,
+        "{\"type\":\"user\"}\n",
+        1,
+        &["is no export of chatd"],
+    );
+    let future = replaced(
+        &export,
+        &["\"type\":\"export\""],
+        "\"format\":1",
+        "\"format\":2,\"new\":1",
+    );
+    refuse(
+        &place,
+        future,
+        1,
+        &["format 2 by \"chatd ", "knows format 1", "a later one"],
+    );
+    let future = replaced(
+        &export,
+        &["\"type\":\"export\""],
+        "\"format\":1",
+        "\"format\":2",
+    );
     refuse(&place, future, 1, &["format 2"]);
-    let damaged = with(&export, &message("\"seq\":9,"), |line| line[..line.len() - 3].to_owned());
+    let damaged = with(&export, &message("\"seq\":9,"), |line| {
+        line[..line.len() - 3].to_owned()
+    });
     refuse(&place, damaged, 1, &["it is damaged", "line "]);
-    let long = with(&export, &message("\"seq\":9,"), |line| line.replace("number", &"x".repeat(70_000)));
+    let long = with(&export, &message("\"seq\":9,"), |line| {
+        line.replace("number", &"x".repeat(70_000))
+    });
     refuse(&place, long, 1, &["longer than any entry"]);
     let gap = with(&export, &message("\"seq\":9,"), |_| String::new());
     refuse(&place, gap, 1, &["should have the seq 9, and has 10"]);
-    let twice = with(&export, &message("\"seq\":9,"), |line| format!("{line}\n{line}"));
+    let twice = with(&export, &message("\"seq\":9,"), |line| {
+        format!("{line}\n{line}")
+    });
     refuse(&place, twice, 1, &["should have the seq 10, and has 9"]);
     let no_such = "6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11";
     let stranger = with(&export, &message("\"seq\":9,"), |line| {
@@ -73,25 +128,78 @@ fn what_is_wrong_with_an_export_is_told_with_its_place_and_nothing_is_changed() 
         entry["userId"] = no_such.into();
         entry.to_string()
     });
-    refuse(&place, stranger, 1, &["no account before has the id", no_such]);
-    let answer = replaced(&export, &message("\"seq\":5,"), "000000000002\"", "000000000009\"");
-    refuse(&place, answer, 1, &["answers 7ea00000-0000-7000-8000-000000000009", "not come before"]);
+    refuse(
+        &place,
+        stranger,
+        1,
+        &["no account before has the id", no_such],
+    );
+    let answer = replaced(
+        &export,
+        &message("\"seq\":5,"),
+        "000000000002\"",
+        "000000000009\"",
+    );
+    refuse(
+        &place,
+        answer,
+        1,
+        &[
+            "answers 7ea00000-0000-7000-8000-000000000009",
+            "not come before",
+        ],
+    );
     let elsewhere = replaced(&export, &message("\"seq\":9,"), TEA, ATTIC);
     refuse(&place, elsewhere, 1, &["which is not the one before it"]);
     let empty = replaced(&export, &message("\"seq\":9,"), "number 9 of many", " ");
     refuse(&place, empty, 1, &["'content' must have"]);
-    let undeleted = replaced(&export, &message("\"seq\":4,"), "\"content\":\"\"", "\"content\":\"x\"");
+    let undeleted = replaced(
+        &export,
+        &message("\"seq\":4,"),
+        "\"content\":\"\"",
+        "\"content\":\"x\"",
+    );
     refuse(&place, undeleted, 1, &["'content' must be empty"]);
-    let name = replaced(&export, &["\"username\":\"lone\""], "\"username\":\"lone\"", "\"username\":\"lone wolf\"");
+    let name = replaced(
+        &export,
+        &["\"username\":\"lone\""],
+        "\"username\":\"lone\"",
+        "\"username\":\"lone wolf\"",
+    );
     refuse(&place, name, 1, &["line ", "'username' may have letters"]);
     let room = replaced(&export, &["\"type\":\"room\"", "Attic"], "Attic", "\\u202e");
     refuse(&place, room, 1, &["'name' may not"]);
-    let read = replaced(&export, &["\"readSeq\":17"], "\"readSeq\":17", "\"readSeq\":5001");
-    refuse(&place, read, 1, &["has read up to 5001", "last message is 5000"]);
-    let other = replaced(&export, &["\"username\":\"lone\""], "\"username\":\"lone\"", "\"username\":\"lonE\"");
-    let twice = replaced(&other, &["\"username\":\"gone\""], "\"username\":\"gone\"", "\"username\":\"lone\"");
+    let read = replaced(
+        &export,
+        &["\"readSeq\":17"],
+        "\"readSeq\":17",
+        "\"readSeq\":5001",
+    );
+    refuse(
+        &place,
+        read,
+        1,
+        &["has read up to 5001", "last message is 5000"],
+    );
+    let other = replaced(
+        &export,
+        &["\"username\":\"lone\""],
+        "\"username\":\"lone\"",
+        "\"username\":\"lonE\"",
+    );
+    let twice = replaced(
+        &other,
+        &["\"username\":\"gone\""],
+        "\"username\":\"gone\"",
+        "\"username\":\"lone\"",
+    );
     refuse(&place, twice, 1, &["another account before has the name"]);
-    let unknown = replaced(&export, &message("\"seq\":9,"), "\"seq\":9", "\"seq\":9,\"mood\":\"good\"");
+    let unknown = replaced(
+        &export,
+        &message("\"seq\":9,"),
+        "\"seq\":9",
+        "\"seq\":9,\"mood\":\"good\"",
+    );
     refuse(&place, unknown, 1, &["damaged", "mood"]);
     let after = format!("{export}{{\"type\":\"end\",\"users\":5,\"rooms\":3,\"messages\":5002}}\n");
     refuse(&place, after, 1, &["after the end"]);
@@ -104,7 +212,9 @@ fn what_is_wrong_with_an_export_is_told_with_its_place_and_nothing_is_changed() 
     refuse(&place, half, 1, &["it is cut off"]);
     server.stop();
     // Nor is a folder made for nothing.
-    place.run_with("import - --data-dir other", half).ended(1, &["cut off"]);
+    place
+        .run_with("import - --data-dir other", half)
+        .ended(1, &["cut off"]);
     assert!(!place.root.path().join("other").exists());
 }
 
@@ -113,32 +223,89 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
     let export = odd_export();
     let place = place();
     place.add("LONE", "longenough");
-    refuse(&place, &export, 4, &["the username \"lone\"", "\"LONE\"", "belongs to another account here"]);
-    let looks = replaced(&export, &["\"username\":\"lone\""], "\"username\":\"lone\"", "\"username\":\"l0ne\"");
-    refuse(&place, looks, 4, &["\"l0ne\", or one that looks like it,", "\"LONE\""]);
-    let renamed = replaced(&export, &["\"username\":\"lone\""], "\"username\":\"lone\"", "\"username\":\"mine\"");
-    refuse(&place, &renamed, 4, &["the e-mail address \"lone@example.org\" of \"mine\"", "\"LONE\""]);
+    refuse(
+        &place,
+        &export,
+        4,
+        &[
+            "the username \"lone\"",
+            "\"LONE\"",
+            "belongs to another account here",
+        ],
+    );
+    let looks = replaced(
+        &export,
+        &["\"username\":\"lone\""],
+        "\"username\":\"lone\"",
+        "\"username\":\"l0ne\"",
+    );
+    refuse(
+        &place,
+        looks,
+        4,
+        &["\"l0ne\", or one that looks like it,", "\"LONE\""],
+    );
+    let renamed = replaced(
+        &export,
+        &["\"username\":\"lone\""],
+        "\"username\":\"lone\"",
+        "\"username\":\"mine\"",
+    );
+    refuse(
+        &place,
+        &renamed,
+        4,
+        &[
+            "the e-mail address \"lone@example.org\" of \"mine\"",
+            "\"LONE\"",
+        ],
+    );
     let free = renamed.replace("lone@example.org", "mine@example.org");
-    place.run_with("import -", &free).ended(0, &["Imported 5 accounts"]);
+    place
+        .run_with("import -", &free)
+        .ended(0, &["Imported 5 accounts"]);
     // The same id with another name is another account.
-    let other = replaced(&export, &["\"username\":\"lone\""], "\"username\":\"lone\"", "\"username\":\"other\"");
-    refuse(&place, other, 4, &["is called \"other\" in the export and \"mine\" here"]);
+    let other = replaced(
+        &export,
+        &["\"username\":\"lone\""],
+        "\"username\":\"lone\"",
+        "\"username\":\"other\"",
+    );
+    refuse(
+        &place,
+        other,
+        4,
+        &["is called \"other\" in the export and \"mine\" here"],
+    );
     let before = all(&place);
-    place.run_with("import -", &free).ended(1, &["3 rooms of the export are here already", "--skip-existing"]);
+    place.run_with("import -", &free).ended(
+        1,
+        &["3 rooms of the export are here already", "--skip-existing"],
+    );
     // All that is there already is all there is to bring.
     let nothing = place.run_with("import - --skip-existing", &free);
-    nothing.ended(0, &["0 accounts (5 more there already), 0 rooms (3 more there already), 0 messages"]);
+    nothing.ended(
+        0,
+        &["0 accounts (5 more there already), 0 rooms (3 more there already), 0 messages"],
+    );
     assert_eq!(lines(&all(&place)), lines(&before));
     // An invite's token leads into one room.
     let room = one_room(&free, ATTIC).replace(ATTIC, "b0b00000-0000-4000-8000-000000000009");
-    refuse(&place, room, 4, &["the token revoked-1", ATTIC, "take the invite out"]);
+    refuse(
+        &place,
+        room,
+        4,
+        &["the token revoked-1", ATTIC, "take the invite out"],
+    );
 }
 
 #[test]
 fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() {
     let export = odd_export();
     let place = place();
-    place.run_with("import -", &one_room(&export, ATTIC)).ended(0, &["Imported"]);
+    place
+        .run_with("import -", &one_room(&export, ATTIC))
+        .ended(0, &["Imported"]);
     let room = one_room(&export, ATTIC)
         .replace(ATTIC, "b0b00000-0000-4000-8000-000000000009")
         .replace("revoked-1", "revoked-3")
@@ -147,7 +314,11 @@ fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() 
         &place,
         room,
         4,
-        &["another message with the id a771c000", "no room was brought in", "run it again"],
+        &[
+            "another message with the id a771c000",
+            "no room was brought in",
+            "run it again",
+        ],
     );
 }
 
@@ -157,7 +328,9 @@ const SERVICE: u32 = 4711;
 #[test]
 fn files_that_cannot_be_read_are_named_with_the_way_out() {
     let place = place();
-    place.run("import nowhere.jsonl").ended(1, &["\"nowhere.jsonl\" cannot be read", "chatd export"]);
+    place
+        .run("import nowhere.jsonl")
+        .ended(1, &["\"nowhere.jsonl\" cannot be read", "chatd export"]);
     place.add("ada", "longenough");
     place.run("import data").ended(1, &["\"data\" is a folder"]);
     let path = place.root.path().join("chat.jsonl");
@@ -176,7 +349,13 @@ fn files_that_cannot_be_read_are_named_with_the_way_out() {
     let Some(refused) = run("import chat.jsonl") else {
         return;
     };
-    refused.ended(1, &["\"chat.jsonl\" cannot be read", "as the user whom it belongs to"]);
+    refused.ended(
+        1,
+        &[
+            "\"chat.jsonl\" cannot be read",
+            "as the user whom it belongs to",
+        ],
+    );
     set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let refused = run("import chat.jsonl").unwrap();
     refused.ended(1, &["data folder"]);

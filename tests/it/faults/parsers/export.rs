@@ -17,36 +17,54 @@ fn times() -> impl Strategy<Value = Time> {
 
 fn entries() -> impl Strategy<Value = Entry> {
     let ids = any::<[u8; 16]>().prop_map(Uuid::from_bytes);
-    let user = (texts(), texts(), texts(), any::<bool>(), times(), of(times()));
-    let user = user.prop_map(|(username, email, password_hash, is_admin, created_at, last_seen_at)| {
-        Entry::User(UserEntry {
-            id: UserId::new(),
-            display_name: username.clone(),
-            username,
-            email,
-            password_hash,
-            is_admin,
-            is_disabled: !is_admin,
-            created_at,
-            last_seen_at,
-        })
-    });
-    let message = (ids, any::<i64>(), texts(), texts(), of(texts()), (times(), of(times())));
-    let message = message.prop_map(|(id, seq, content, message_type, client_id, (created_at, deleted_at))| {
-        Entry::Message(MessageEntry {
-            id: MessageId(id),
-            room_id: RoomId(id),
-            seq,
-            user_id: UserId(id),
-            content,
-            message_type,
-            client_id,
-            reply_to: None,
-            created_at,
-            edited_at: deleted_at,
-            deleted_at,
-        })
-    });
+    let user = (
+        texts(),
+        texts(),
+        texts(),
+        any::<bool>(),
+        times(),
+        of(times()),
+    );
+    let user = user.prop_map(
+        |(username, email, password_hash, is_admin, created_at, last_seen_at)| {
+            Entry::User(UserEntry {
+                id: UserId::new(),
+                display_name: username.clone(),
+                username,
+                email,
+                password_hash,
+                is_admin,
+                is_disabled: !is_admin,
+                created_at,
+                last_seen_at,
+            })
+        },
+    );
+    let message = (
+        ids,
+        any::<i64>(),
+        texts(),
+        texts(),
+        of(texts()),
+        (times(), of(times())),
+    );
+    let message = message.prop_map(
+        |(id, seq, content, message_type, client_id, (created_at, deleted_at))| {
+            Entry::Message(MessageEntry {
+                id: MessageId(id),
+                room_id: RoomId(id),
+                seq,
+                user_id: UserId(id),
+                content,
+                message_type,
+                client_id,
+                reply_to: None,
+                created_at,
+                edited_at: deleted_at,
+                deleted_at,
+            })
+        },
+    );
     proptest::prop_oneof![user, message]
 }
 
