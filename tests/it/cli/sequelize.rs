@@ -5,8 +5,8 @@ mod mariadb;
 
 use super::{Place, Ran, Running, Value, json, place};
 use fixture::{
-    ADA, ADA_L, BOB, EMOJI, EMPTY, LI, LOOK_ALIKE, NAMELESS, PASSWORD, PLAIN_MESSAGES, SECRET, SHORT,
-    TEA, UNKNOWN, room, user,
+    ADA, ADA_L, BOB, EMOJI, EMPTY, LI, LOOK_ALIKE, NAMELESS, PASSWORD, PLAIN_MESSAGES, SECRET,
+    SHORT, TEA, UNKNOWN, room, user,
 };
 use mariadb::{Database, MariaDb, cut_after};
 use rusqlite::Connection;
@@ -98,7 +98,10 @@ fn notes<'a>(report: &'a Value, kind: &str) -> (u64, Vec<&'a str>) {
 fn contents(messages: &[Value]) -> Vec<&str> {
     let content = |message: &'_ Value| message["content"].as_str().map(|_| ());
     assert!(messages.iter().all(|message| content(message).is_some()));
-    messages.iter().map(|message| message["content"].as_str().unwrap()).collect()
+    messages
+        .iter()
+        .map(|message| message["content"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -132,18 +135,30 @@ fn rooms_come_with_their_messages_by_time_and_stay_as_private_as_they_were() {
     let (place, database) = (place(), filled("rooms_and_messages"));
     place.take_over(&database.url(), "").ended(0, &[]);
     let server = place.serve();
-    let (ada, user20) = (server.token("ada", PASSWORD), server.token("user20", PASSWORD));
+    let (ada, user20) = (
+        server.token("ada", PASSWORD),
+        server.token("user20", PASSWORD),
+    );
 
     let all = server.history(&ada, &room(TEA));
-    let seqs: Vec<_> = all.iter().map(|message| message["seq"].as_u64().unwrap()).collect();
+    let seqs: Vec<_> = all
+        .iter()
+        .map(|message| message["seq"].as_u64().unwrap())
+        .collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
-    let times: Vec<_> = all.iter().map(|message| message["createdAt"].as_str().unwrap()).collect();
+    let times: Vec<_> = all
+        .iter()
+        .map(|message| message["createdAt"].as_str().unwrap())
+        .collect();
     assert!(times.is_sorted(), "{times:?}");
     // What has no time stands first, with the time of the first that has one; within a second the
     // number in the table decides.
     let mut plain: Vec<_> = (0..PLAIN_MESSAGES).collect();
     plain.sort_by_key(|number| (number / 10, Reverse(*number)));
-    let plain: Vec<_> = plain.iter().map(|number| format!("message {number:04}")).collect();
+    let plain: Vec<_> = plain
+        .iter()
+        .map(|number| format!("message {number:04}"))
+        .collect();
     let said = contents(&all);
     assert_eq!(said[..2], ["no time", "zero time"]);
     assert_eq!(said[2..2 + plain.len()], plain);
@@ -153,7 +168,15 @@ fn rooms_come_with_their_messages_by_time_and_stay_as_private_as_they_were() {
     let piece = format!("{long}\n{long}\n{}", long.trim_end());
     let empty = "";
     let expected: [&str; 9] = [
-        "I was here", "nobody's", empty, empty, &piece, &piece, &piece, "😀 <b>\u{7}\u{202e}</b>", "to come",
+        "I was here",
+        "nobody's",
+        empty,
+        empty,
+        &piece,
+        &piece,
+        &piece,
+        "😀 <b>\u{7}\u{202e}</b>",
+        "to come",
     ];
     assert_eq!(contents(late), expected);
     assert_eq!(late[0]["displayName"], "Former member");
@@ -177,10 +200,18 @@ fn rooms_come_with_their_messages_by_time_and_stay_as_private_as_they_were() {
         server.request(&line, Some(token), None).status
     };
     assert_eq!((status(&ada, SECRET), status(&user20, SECRET)), (200, 404));
-    assert_eq!((status(&ada, UNKNOWN), status(&user20, UNKNOWN)), (404, 404));
+    assert_eq!(
+        (status(&ada, UNKNOWN), status(&user20, UNKNOWN)),
+        (404, 404)
+    );
     assert_eq!(contents(&server.history(&ada, &room(SECRET))), ["psst"]);
     let public = server.request("GET /api/rooms?scope=public", Some(&user20), None);
-    assert_eq!(public.body["rooms"].as_array().unwrap().len(), 3, "{}", public.body);
+    assert_eq!(
+        public.body["rooms"].as_array().unwrap().len(),
+        3,
+        "{}",
+        public.body
+    );
 
     // Each room has an owner, who is in it.
     let owner = |number: u32| {
@@ -192,7 +223,10 @@ fn rooms_come_with_their_messages_by_time_and_stay_as_private_as_they_were() {
     assert_ne!(owner(EMPTY), user(ADA));
     let line = format!("GET /api/rooms/{}", room(TEA));
     let tea = server.request(&line, Some(&ada), None).body;
-    assert_eq!((&tea["role"], &tea["memberCount"]), (&json!("admin"), &json!(43)));
+    assert_eq!(
+        (&tea["role"], &tea["memberCount"]),
+        (&json!("admin"), &json!(43))
+    );
     server.stop();
 }
 
@@ -216,7 +250,10 @@ fn an_old_invite_lets_people_in() {
         let line = format!("POST /api/rooms/invites/{code}/join");
         server.request(&line, Some(&eve), None).status
     };
-    assert_eq!((join("tea-old"), join("nowhere"), join("tea-2024")), (410, 404, 200));
+    assert_eq!(
+        (join("tea-old"), join("nowhere"), join("tea-2024")),
+        (410, 404, 200)
+    );
     server.stop();
 }
 
@@ -241,7 +278,12 @@ fn what_cannot_be_kept_as_it_was_is_told() {
     );
     let (changed, names) = notes(&report, "username_changed");
     assert_eq!(changed, 6);
-    for name in ["\"BOB\" → \"bob_2\"", "\"x\" → \"user_x\"", "\"😀 😀\" → \"user\"", "\"аda\" → \"user_da\""] {
+    for name in [
+        "\"BOB\" → \"bob_2\"",
+        "\"x\" → \"user_x\"",
+        "\"😀 😀\" → \"user\"",
+        "\"аda\" → \"user_da\"",
+    ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
     for (kind, number) in [
@@ -274,7 +316,12 @@ fn what_cannot_be_kept_as_it_was_is_told() {
     );
     // What it tells shows no password, nor what is kept of one.
     for text in [&ran.stdout, &ran.stderr] {
-        for secret in [mariadb::PASSWORD, mariadb::PASSWORD_IN_URL, "$2b$", "hunter2"] {
+        for secret in [
+            mariadb::PASSWORD,
+            mariadb::PASSWORD_IN_URL,
+            "$2b$",
+            "hunter2",
+        ] {
             assert!(!text.contains(secret), "{text}");
         }
     }
@@ -284,18 +331,31 @@ fn what_cannot_be_kept_as_it_was_is_told() {
 fn a_dry_run_tells_the_same_and_changes_nothing() {
     let (place, database) = (place(), filled("dry_run"));
     let dry = place.take_over(&database.url(), "--dry-run --json");
-    dry.ended(0, &["Ada L.", "This would import 55 accounts, 5 rooms, 913 messages."]);
+    dry.ended(
+        0,
+        &[
+            "Ada L.",
+            "This would import 55 accounts, 5 rooms, 913 messages.",
+        ],
+    );
     assert!(!place.data.exists());
     let did = place.take_over(&database.url(), "--json");
     let [dry, did] = [dry, did].map(|ran| serde_json::from_str::<Value>(&ran.stdout).unwrap());
-    assert_eq!((&dry["dryRun"], &did["dryRun"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&dry["dryRun"], &did["dryRun"]),
+        (&json!(true), &json!(false))
+    );
     // Times that are yet to come become the time of the run.
     for kind in ["username_changed", "message_split", "room_changed"] {
         assert_eq!(notes(&dry, kind), notes(&did, kind));
     }
     let before = place.rows();
-    place.take_over(&database.url(), "--dry-run").ended(1, &["already", "--skip-existing"]);
-    place.take_over(&database.url(), "--dry-run --skip-existing").ended(0, &["Nothing was changed"]);
+    place
+        .take_over(&database.url(), "--dry-run")
+        .ended(1, &["already", "--skip-existing"]);
+    place
+        .take_over(&database.url(), "--dry-run --skip-existing")
+        .ended(0, &["Nothing was changed"]);
     assert_eq!(place.rows(), before);
 }
 
@@ -307,11 +367,16 @@ fn a_second_run_is_refused_or_changes_nothing() {
     place.take_over(&database.url(), "").ended(0, &[]);
     server.token("ada", PASSWORD);
     let before = place.rows();
-    place.take_over(&database.url(), "").ended(1, &["5 rooms", "already", "--skip-existing"]);
+    place
+        .take_over(&database.url(), "")
+        .ended(1, &["5 rooms", "already", "--skip-existing"]);
     let again = place.take_over(&database.url(), "--skip-existing --json");
     again.ended(0, &["Imported 0 accounts (55 more there already), 0 rooms (5 more there already), 0 messages."]);
     let report: Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!((&report["knownUsers"], &report["knownRooms"]), (&json!(55), &json!(5)));
+    assert_eq!(
+        (&report["knownUsers"], &report["knownRooms"]),
+        (&json!(55), &json!(5))
+    );
     assert_eq!(place.rows(), before);
     server.stop();
 }
@@ -341,13 +406,32 @@ fn other_names_and_other_ids_come_over_the_same_way_each_time() {
     database.run(&OTHER_TABLES.replace("@@", fixture::BY_NODE));
     let (place, other) = (place(), super::place());
     let ran = place.take_over(&database.url(), "");
-    ran.ended(0, &["no table \"room", "Imported 2 accounts, 1 room, 3 messages."]);
+    ran.ended(
+        0,
+        &[
+            "no table \"room",
+            "Imported 2 accounts, 1 room, 3 messages.",
+        ],
+    );
     // By its socket, and with the password beside the URL.
     let socket = MariaDb::get().socket();
-    let url = format!("mysql://{}@localhost/other_names?socket={}", mariadb::READER, socket.display());
+    let url = format!(
+        "mysql://{}@localhost/other_names?socket={}",
+        mariadb::READER,
+        socket.display()
+    );
     let mut command = other.command(["import-sequelize", &url]);
-    std::fs::write(other.root.path().join("password"), format!("{}\n", mariadb::PASSWORD)).unwrap();
-    let ran = Ran::from(command.env("CHATD_IMPORT_PASSWORD__FILE", "password").output().unwrap());
+    std::fs::write(
+        other.root.path().join("password"),
+        format!("{}\n", mariadb::PASSWORD),
+    )
+    .unwrap();
+    let ran = Ran::from(
+        command
+            .env("CHATD_IMPORT_PASSWORD__FILE", "password")
+            .output()
+            .unwrap(),
+    );
     ran.ended(0, &["Imported 2 accounts"]);
     assert_eq!(place.rows(), other.rows());
 
@@ -357,12 +441,18 @@ fn other_names_and_other_ids_come_over_the_same_way_each_time() {
     let all = server.history(&bob, tea);
     assert_eq!(contents(&all), ["hello", "grüezi", ""]);
     assert_eq!(all[2]["deletedAt"], "2022-03-05T00:00:00.000Z");
-    assert_eq!((&all[0]["messageType"], &all[1]["messageType"]), (&json!("image"), &json!("text")));
+    assert_eq!(
+        (&all[0]["messageType"], &all[1]["messageType"]),
+        (&json!("image"), &json!("text"))
+    );
     let me = server.request("GET /api/users/me", Some(&ada), None).body;
     assert_eq!(me["createdAt"], "2022-01-02T03:04:05.678Z");
     let line = format!("GET /api/rooms/{tea}");
     let room = server.request(&line, Some(&bob), None).body;
-    assert_eq!((&room["role"], &room["isPrivate"]), (&json!("admin"), &json!(true)));
+    assert_eq!(
+        (&room["role"], &room["isPrivate"]),
+        (&json!("admin"), &json!(true))
+    );
     assert_eq!(room["createdBy"], me["id"]);
     server.stop();
 }
@@ -372,7 +462,11 @@ fn what_is_in_the_way_is_said_in_one_sentence_and_nothing_is_changed() {
     let place = place();
     let mut database = MariaDb::get().database("in_the_way");
     let (url, port, reader) = (database.url(), database.port, mariadb::READER);
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let refused = |url: &str, args: &str, code: i32, said: &[&str]| {
         let ran = place.take_over(url, args);
         ran.ended(code, said);
@@ -383,19 +477,48 @@ fn what_is_in_the_way_is_said_in_one_sentence_and_nothing_is_changed() {
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         assert!(!place.data.exists());
     };
-    refused("https://x:s3cr3t@example.org/", "", 2, &["mysql://user:password@host:3306/database"]);
+    refused(
+        "https://x:s3cr3t@example.org/",
+        "",
+        2,
+        &["mysql://user:password@host:3306/database"],
+    );
     refused("mysql://x:s3/cr3t@localhost/chat", "", 2, &["%2F"]);
     refused("mysql://localhost/chat", "", 2, &["names no user"]);
     refused("mysql://x:s3cr3t@localhost", "", 2, &["names no database"]);
-    refused(&database.url_by(nobody), "", 1, &["cannot be reached at 127.0.0.1", "see that it runs"]);
+    refused(
+        &database.url_by(nobody),
+        "",
+        1,
+        &["cannot be reached at 127.0.0.1", "see that it runs"],
+    );
     let wrong = format!("mysql://{reader}:s3cr3t@127.0.0.1:{port}/in_the_way");
-    refused(&wrong, "", 1, &["does not let \"reader\" in", "CHATD_IMPORT_PASSWORD"]);
+    refused(
+        &wrong,
+        "",
+        1,
+        &["does not let \"reader\" in", "CHATD_IMPORT_PASSWORD"],
+    );
     let elsewhere = url.replace("/in_the_way", "/not_there");
     refused(&elsewhere, "", 1, &["\"not_there\""]);
     refused(&url, "--tls", 1, &["has no TLS", "--tls"]);
-    refused(&url, "", 1, &["there is no table \"users\"", "no table \"messages\"", "GRANT SELECT"]);
+    refused(
+        &url,
+        "",
+        1,
+        &[
+            "there is no table \"users\"",
+            "no table \"messages\"",
+            "GRANT SELECT",
+        ],
+    );
     database.run("CREATE TABLE users (id INTEGER, email TEXT, username TEXT)");
-    refused(&url, "", 1, &["the table \"users\" has no column \"password\""]);
+    refused(
+        &url,
+        "",
+        1,
+        &["the table \"users\" has no column \"password\""],
+    );
     database.run("DROP TABLE users");
     fixture::fill(&mut database);
     database.run("CREATE TABLE Users (id INTEGER)");
@@ -405,10 +528,20 @@ fn what_is_in_the_way_is_said_in_one_sentence_and_nothing_is_changed() {
     database.run(&format!(
         "REVOKE SELECT ON in_the_way.* FROM {reader}@'%';\nGRANT SELECT ON in_the_way.users TO {reader}@'%'"
     ));
-    refused(&url, "", 1, &["no table \"rooms\"", "GRANT SELECT ON in_the_way.*"]);
+    refused(
+        &url,
+        "",
+        1,
+        &["no table \"rooms\"", "GRANT SELECT ON in_the_way.*"],
+    );
     database.run(&format!("GRANT SELECT ON in_the_way.* TO {reader}@'%'"));
     let cut = cut_after(port, 60_000);
-    refused(&database.url_by(cut), "", 1, &["was lost while messages", "nothing was changed"]);
+    refused(
+        &database.url_by(cut),
+        "",
+        1,
+        &["was lost while messages", "nothing was changed"],
+    );
     // All of that mended, it goes.
     place.take_over(&url, "").ended(0, &["Imported"]);
 }

@@ -32,7 +32,12 @@ impl Accounts {
     /// Takes them over. Where two want the same name or address, the older account has it.
     pub fn take(mut old: Vec<OldUser>, now: Time, notes: &mut Notes) -> Self {
         // Accounts without a sensible time come last.
-        let age = |user: &OldUser| (user.created_at.sensible(now).unwrap_or(now), user.id.clone());
+        let age = |user: &OldUser| {
+            (
+                user.created_at.sensible(now).unwrap_or(now),
+                user.id.clone(),
+            )
+        };
         old.sort_by_cached_key(age);
         let mut accounts = Self {
             entries: Vec::new(),
@@ -93,7 +98,11 @@ impl Accounts {
                 } else {
                     "it has no password"
                 };
-                notes.add(Kind::PasswordUnusable, &about, format!("\"{username}\": {why}"));
+                notes.add(
+                    Kind::PasswordUnusable,
+                    &about,
+                    format!("\"{username}\": {why}"),
+                );
                 NO_PASSWORD.to_owned()
             }
         };

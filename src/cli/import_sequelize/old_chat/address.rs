@@ -96,7 +96,9 @@ fn password() -> Result<Option<String>, Failure> {
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let path = path.display();
-        wrong(format!("{PASSWORD_FILE}: the file \"{path}\" cannot be read: {error}"))
+        wrong(format!(
+            "{PASSWORD_FILE}: the file \"{path}\" cannot be read: {error}"
+        ))
     })?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -1,11 +1,11 @@
 //! The old database: found, read in one snapshot, never written to.
 
 use super::address::Address;
+use super::messages::CONTENT_CHARS;
 use super::old::{
     Cell, MESSAGE_CONTENT, MESSAGE_ID, MESSAGE_ROOM, MESSAGE_TIME, MESSAGE_USER, OldAuthor,
     OldCount, OldInvite, OldMember, OldMessage, OldRoom, OldUser, Row,
 };
-use super::messages::CONTENT_CHARS;
 use super::schema::{Found, Table, Tables};
 use crate::cli::Failure;
 use mysql::prelude::Queryable;
@@ -149,10 +149,11 @@ impl Database {
             table.column(MESSAGE_CONTENT)
         );
         let mut tell = tell;
-        self.snapshot.each(&sql, &table.is_binary(), "messages", |row| {
-            tell(OldMessage::read(row));
-            true
-        })
+        self.snapshot
+            .each(&sql, &table.is_binary(), "messages", |row| {
+                tell(OldMessage::read(row));
+                true
+            })
     }
 
     /// All messages, each room's together and by time, for as long as they are wanted. Those of a room
@@ -167,9 +168,10 @@ impl Database {
             table.column(MESSAGE_TIME),
             table.column(MESSAGE_ID)
         );
-        self.snapshot.each(&sql, &table.is_binary(), "messages", |row| {
-            tell(OldMessage::read(row))
-        })
+        self.snapshot
+            .each(&sql, &table.is_binary(), "messages", |row| {
+                tell(OldMessage::read(row))
+            })
     }
 }
 
@@ -261,9 +263,9 @@ fn unreachable(address: &Address, error: &Error) -> Failure {
             address.server()
         ),
         Error::MySqlError(error) => format!("{address} refuses: {}", error.message),
-        Error::DriverError(DriverError::TlsNotSupported) => format!(
-            "{address} has no TLS; leave --tls out if nobody on the way can listen"
-        ),
+        Error::DriverError(DriverError::TlsNotSupported) => {
+            format!("{address} has no TLS; leave --tls out if nobody on the way can listen")
+        }
         Error::DriverError(DriverError::UnknownAuthPlugin(name)) => format!(
             "{address} wants \"{user}\" to sign in by \"{name}\", which chatd does not know; use an account \
              with a password"

@@ -1,10 +1,10 @@
 //! Messages, as they come from the old table: by room, then by time.
 
+use super::accounts::Accounts;
 use super::ids::nobody;
 use super::notes::{Kind, Notes, quoted};
 use super::old::OldMessage;
 use super::rooms::Room;
-use super::accounts::Accounts;
 use crate::model::{Content, MessageEntry, MessageType, SYSTEM_MESSAGE, Time};
 
 /// The longest message, in characters.
@@ -50,22 +50,25 @@ pub(super) fn take(
         let what = format!("{} messages", contents.len());
         notes.add(Kind::MessageSplit, &about, what);
     }
-    let parts = contents.into_iter().zip(0..).map(|(content, part)| MessageEntry {
-        id: old.id.as_ref().map_or_else(
-            || super::ids::without_id(room.entry.id, seq + part, created_at),
-            |id| id.message(usize::try_from(part).unwrap_or(usize::MAX), created_at),
-        ),
-        room_id: room.entry.id,
-        seq: seq + 1 + part,
-        user_id,
-        content,
-        message_type: message_type.clone(),
-        client_id: None,
-        reply_to: None,
-        created_at,
-        edited_at: None,
-        deleted_at,
-    });
+    let parts = contents
+        .into_iter()
+        .zip(0..)
+        .map(|(content, part)| MessageEntry {
+            id: old.id.as_ref().map_or_else(
+                || super::ids::without_id(room.entry.id, seq + part, created_at),
+                |id| id.message(usize::try_from(part).unwrap_or(usize::MAX), created_at),
+            ),
+            room_id: room.entry.id,
+            seq: seq + 1 + part,
+            user_id,
+            content,
+            message_type: message_type.clone(),
+            client_id: None,
+            reply_to: None,
+            created_at,
+            edited_at: None,
+            deleted_at,
+        });
     parts.collect()
 }
 
@@ -73,7 +76,10 @@ impl OldMessage {
     /// How sentences name it.
     pub fn about(&self) -> String {
         let id = self.id.as_ref().map(ToString::to_string);
-        format!("message {}", id.unwrap_or_else(|| "without an id".to_owned()))
+        format!(
+            "message {}",
+            id.unwrap_or_else(|| "without an id".to_owned())
+        )
     }
 
     /// How many messages it becomes.
@@ -124,7 +130,10 @@ fn end_of_piece(text: &str) -> usize {
         return text.len();
     };
     let room = &text[..most];
-    let half = room.char_indices().nth(CONTENT_CHARS / 2).map_or(0, |(at, _)| at);
+    let half = room
+        .char_indices()
+        .nth(CONTENT_CHARS / 2)
+        .map_or(0, |(at, _)| at);
     let line = room.rfind('\n').filter(|at| *at > half);
     let space = || room.rfind(char::is_whitespace).filter(|at| *at > half);
     line.or_else(space).unwrap_or(most)

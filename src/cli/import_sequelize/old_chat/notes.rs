@@ -158,7 +158,11 @@ impl Notes {
             }
             let told = group.notes.len().min(SHOWN) as u64;
             if group.count > told {
-                let _ = writeln!(text, "  … and {} more; --json tells them", group.count - told);
+                let _ = writeln!(
+                    text,
+                    "  … and {} more; --json tells them",
+                    group.count - told
+                );
             }
         }
         text

@@ -121,7 +121,10 @@ impl Rooms {
         if old.deleted_at.is_set() {
             return;
         }
-        let id = |id: &Option<OldId>| id.as_ref().map_or_else(|| "NULL".to_owned(), OldId::to_string);
+        let id = |id: &Option<OldId>| {
+            id.as_ref()
+                .map_or_else(|| "NULL".to_owned(), OldId::to_string)
+        };
         let about = format!("user {} in room {}", id(&old.user), id(&old.room));
         let room = old.room.as_ref().and_then(|room| self.by_old.get(room));
         let why = match (room, accounts.get(old.user.as_ref())) {
@@ -249,9 +252,16 @@ fn own(
         let oldest = room.members.iter().min_by_key(|member| member.joined_at);
         let (owner, who) = match oldest {
             Some(member) => (member.user_id, "its first member has it"),
-            None => (accounts.nobody(notes), "nobody has it, since nobody is in it"),
+            None => (
+                accounts.nobody(notes),
+                "nobody has it, since nobody is in it",
+            ),
         };
-        notes.add(Kind::RoomChanged, &about, format!("its creator is gone; {who}"));
+        notes.add(
+            Kind::RoomChanged,
+            &about,
+            format!("its creator is gone; {who}"),
+        );
         owner
     });
     room.entry.created_by = owner;

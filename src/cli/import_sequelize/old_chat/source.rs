@@ -1,9 +1,9 @@
 //! The old database as a source of an import: accounts and rooms are held, messages stream by.
 
 use super::accounts::Accounts;
-use super::messages;
 use super::database::Database;
 use super::ids::OldId;
+use super::messages;
 use super::notes::{Kind, Notes, quoted};
 use super::old::{OldAuthor, OldMessage};
 use super::rooms::{OldRooms, Rooms, Talk};
@@ -163,7 +163,10 @@ impl OldChat {
         let notes = self.notes.clone();
         let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(room) = self.rooms.get(old.room.as_ref()) else {
-            let room = old.room.as_ref().map_or("NULL".to_owned(), ToString::to_string);
+            let room = old
+                .room
+                .as_ref()
+                .map_or("NULL".to_owned(), ToString::to_string);
             let why = format!("there is no room {room}");
             notes.add(Kind::MessageLeftOut, old.about(), why);
             return Ok(());
@@ -177,7 +180,14 @@ impl OldChat {
         };
         self.place = old.about();
         let rooms = self.rooms.all();
-        let taken = messages::take(&old, &rooms[room], last, &self.accounts, self.now, &mut notes);
+        let taken = messages::take(
+            &old,
+            &rooms[room],
+            last,
+            &self.accounts,
+            self.now,
+            &mut notes,
+        );
         let last = taken.last().map_or(last, |message| message.seq);
         self.current = Some((room, last));
         self.counts.messages += taken.len() as u64;

@@ -7,11 +7,11 @@ use mysql::{Params, Value};
 /// What the passwords of the hashes below are.
 pub const PASSWORD: &str = "correct horse";
 /// By bcryptjs 3 for Node, `hashSync(PASSWORD, 10)`.
-pub const BY_NODE: &str = "@@NODE@@";
+pub const BY_NODE: &str = "$2b$10$UrGUZLkZhv6ZNakkIfF46OVhWVbkKk9hhV7lhycjrrZrduzv3odWu";
 /// By the bcrypt package for Python, of a cost of 4 and marked as OpenBSD once did: `$2a$`.
-pub const BY_PYTHON: &str = "@@PYTHON@@";
+pub const BY_PYTHON: &str = "$2a$04$EUCAq2NpMgXfFFgG76xej.NJrOeGgNYlZUtjowMSe2tcjZVxgnzsC";
 /// By `htpasswd -B` of Apache.
-pub const BY_HTPASSWD: &str = "@@HTPASSWD@@";
+pub const BY_HTPASSWD: &str = "$2y$05$sI90MrfZiEHfbVKmuijt9uNjx7D7oWn7FqAggQU2pZL2Ta9gdZ.cy";
 /// It takes too long to check, and nobody knows of what it is.
 const TOO_DEAR: &str = "$2b$16$abcdefghijklmnopqrstuuJ2B5P9m6pVJ1Y0T3iD6iTnU1a2b3c4e";
 
@@ -82,29 +82,119 @@ fn users(database: &mut Database) {
     let at = "2023-05-06 07:08:09";
     let long = format!("{} the third of his name", "Maximilian".repeat(6));
     let rows = [
-        (ADA, "ada", Some("ada@example.org"), Some(BY_NODE), Some("2022-01-02 03:04:05")),
-        (ADA_L, "Ada L.", Some("al@example.org"), Some(BY_PYTHON), Some(at)),
-        (BOB, "bob", None, Some(BY_HTPASSWD), Some("2022-02-02 00:00:00")),
-        (BOB_AGAIN, "BOB", Some("ADA@example.org"), Some(BY_NODE), Some(at)),
-        (LI, "李小龍", Some("li@example.org"), Some(BY_NODE), Some(at)),
-        (EMOJI, "😀 😀", Some("not an address"), Some(BY_NODE), Some(at)),
+        (
+            ADA,
+            "ada",
+            Some("ada@example.org"),
+            Some(BY_NODE),
+            Some("2022-01-02 03:04:05"),
+        ),
+        (
+            ADA_L,
+            "Ada L.",
+            Some("al@example.org"),
+            Some(BY_PYTHON),
+            Some(at),
+        ),
+        (
+            BOB,
+            "bob",
+            None,
+            Some(BY_HTPASSWD),
+            Some("2022-02-02 00:00:00"),
+        ),
+        (
+            BOB_AGAIN,
+            "BOB",
+            Some("ADA@example.org"),
+            Some(BY_NODE),
+            Some(at),
+        ),
+        (
+            LI,
+            "李小龍",
+            Some("li@example.org"),
+            Some(BY_NODE),
+            Some(at),
+        ),
+        (
+            EMOJI,
+            "😀 😀",
+            Some("not an address"),
+            Some(BY_NODE),
+            Some(at),
+        ),
         (SHORT, "x", Some(""), Some(BY_NODE), Some(at)),
-        (LONG, &long, Some("long@example.org"), Some(BY_NODE), Some(at)),
+        (
+            LONG,
+            &long,
+            Some("long@example.org"),
+            Some(BY_NODE),
+            Some(at),
+        ),
         // The first letter is Cyrillic.
-        (LOOK_ALIKE, "аda", Some("other@example.org"), Some(BY_NODE), Some(at)),
-        (NO_PASSWORD, "nopassword", Some("no@example.org"), None, Some(at)),
-        (PLAIN_PASSWORD, "plain", Some("plain@example.org"), Some("hunter2"), Some(at)),
-        (DEAR, "dear", Some("dear@example.org"), Some(TOO_DEAR), Some(at)),
-        (ZERO, "zero", Some("zero@example.org"), Some(BY_NODE), Some("0000-00-00 00:00:00")),
-        (FUTURE, "future", Some("future@example.org"), Some(BY_NODE), Some("2199-01-01 00:00:00")),
+        (
+            LOOK_ALIKE,
+            "аda",
+            Some("other@example.org"),
+            Some(BY_NODE),
+            Some(at),
+        ),
+        (
+            NO_PASSWORD,
+            "nopassword",
+            Some("no@example.org"),
+            None,
+            Some(at),
+        ),
+        (
+            PLAIN_PASSWORD,
+            "plain",
+            Some("plain@example.org"),
+            Some("hunter2"),
+            Some(at),
+        ),
+        (
+            DEAR,
+            "dear",
+            Some("dear@example.org"),
+            Some(TOO_DEAR),
+            Some(at),
+        ),
+        (
+            ZERO,
+            "zero",
+            Some("zero@example.org"),
+            Some(BY_NODE),
+            Some("0000-00-00 00:00:00"),
+        ),
+        (
+            FUTURE,
+            "future",
+            Some("future@example.org"),
+            Some(BY_NODE),
+            Some("2199-01-01 00:00:00"),
+        ),
     ];
     let odd = rows.map(|(number, name, email, password, at)| {
-        vec![user(number).into(), name.into(), email.into(), password.into(), at.into()]
+        vec![
+            user(number).into(),
+            name.into(),
+            email.into(),
+            password.into(),
+            at.into(),
+        ]
     });
     let plain = (20..60).map(|number| {
         let email = format!("user{number}@example.org");
         let name = format!("user{number}");
-        vec![user(number).into(), name.into(), email.into(), BY_NODE.into(), at.into()]
+        vec![
+            user(number).into(),
+            name.into(),
+            email.into(),
+            BY_NODE.into(),
+            at.into(),
+        ]
     });
     let into = "users (id, username, email, password, createdAt)";
     insert(database, into, odd.into_iter().chain(plain).collect());
@@ -114,14 +204,56 @@ fn rooms(database: &mut Database) {
     let at = "2023-06-01 00:00:00";
     let (long_name, long_text) = ("Tea ".repeat(40), "description ".repeat(60));
     let rows = [
-        (TEA, Some("Tea room"), Some("For tea."), Some(0), Some(user(ADA)), Some(at)),
-        (SECRET, Some("Secret"), None, Some(1), Some(user(BOB)), Some(at)),
-        (NAMELESS, Some(""), Some(long_text.as_str()), Some(0), Some(user(GONE)), Some("0000-00-00 00:00:00")),
-        (EMPTY, Some(long_name.as_str()), Some(""), Some(0), None, None),
-        (UNKNOWN, Some("Who may come?"), None, None, Some(user(LI)), Some(at)),
+        (
+            TEA,
+            Some("Tea room"),
+            Some("For tea."),
+            Some(0),
+            Some(user(ADA)),
+            Some(at),
+        ),
+        (
+            SECRET,
+            Some("Secret"),
+            None,
+            Some(1),
+            Some(user(BOB)),
+            Some(at),
+        ),
+        (
+            NAMELESS,
+            Some(""),
+            Some(long_text.as_str()),
+            Some(0),
+            Some(user(GONE)),
+            Some("0000-00-00 00:00:00"),
+        ),
+        (
+            EMPTY,
+            Some(long_name.as_str()),
+            Some(""),
+            Some(0),
+            None,
+            None,
+        ),
+        (
+            UNKNOWN,
+            Some("Who may come?"),
+            None,
+            None,
+            Some(user(LI)),
+            Some(at),
+        ),
     ];
     let rows = rows.map(|(number, name, text, is_private, by, at)| {
-        vec![room(number).into(), name.into(), text.into(), is_private.into(), by.into(), at.into()]
+        vec![
+            room(number).into(),
+            name.into(),
+            text.into(),
+            is_private.into(),
+            by.into(),
+            at.into(),
+        ]
     });
     let into = "rooms (id, name, description, isPrivate, createdBy, createdAt)";
     insert(database, into, rows.into());
@@ -140,7 +272,11 @@ fn rooms(database: &mut Database) {
     members.extend((20..60).map(|number| (user(number), room(TEA))));
     let members = members.into_iter();
     let rows = members.map(|(user, room)| vec![user.into(), room.into(), at.into()]);
-    insert(database, "RoomMembers (userId, roomId, createdAt)", rows.collect());
+    insert(
+        database,
+        "RoomMembers (userId, roomId, createdAt)",
+        rows.collect(),
+    );
 
     let invites = [
         (TEA, ADA, Some("tea-old"), "2023-06-02 00:00:00"),
@@ -170,15 +306,30 @@ fn messages(database: &mut Database) {
             let (minute, second) = (number / 600, number / 10 % 60);
             let at = format!("2024-01-01 00:{minute:02}:{second:02}");
             let by = [ADA, BOB, LI, 20 + number % 40][(number % 4) as usize];
-            row(TEA, Some(by), Some(&format!("message {number:04}")), Some(at))
+            row(
+                TEA,
+                Some(by),
+                Some(&format!("message {number:04}")),
+                Some(at),
+            )
         })
         .collect();
     let late = || Some("2024-02-01 00:00:00".to_owned());
     let paragraph = format!("{}\n", "word ".repeat(200));
     let odd = [
         (TEA, Some(ADA), Some("no time"), None),
-        (TEA, Some(ADA), Some("zero time"), Some("0000-00-00 00:00:00".to_owned())),
-        (TEA, Some(ADA), Some("to come"), Some("2199-01-01 00:00:00".to_owned())),
+        (
+            TEA,
+            Some(ADA),
+            Some("zero time"),
+            Some("0000-00-00 00:00:00".to_owned()),
+        ),
+        (
+            TEA,
+            Some(ADA),
+            Some("to come"),
+            Some("2199-01-01 00:00:00".to_owned()),
+        ),
         (TEA, Some(GONE), Some("I was here"), late()),
         (TEA, None, Some("nobody's"), late()),
         (TEA, Some(BOB), None, late()),
@@ -191,5 +342,9 @@ fn messages(database: &mut Database) {
         (GONE, Some(ADA), Some("nor this"), late()),
     ];
     rows.extend(odd.map(|(place, by, content, at)| row(place, by, content, at)));
-    insert(database, "messages (roomId, userId, content, createdAt)", rows);
+    insert(
+        database,
+        "messages (roomId, userId, content, createdAt)",
+        rows,
+    );
 }

@@ -146,7 +146,10 @@ impl Database {
 
     /// Runs statements that are divided by semicolons at line ends.
     pub fn run(&mut self, statements: &str) {
-        for statement in statements.split(";\n").filter(|text| !text.trim().is_empty()) {
+        for statement in statements
+            .split(";\n")
+            .filter(|text| !text.trim().is_empty())
+        {
             self.conn.query_drop(statement).unwrap();
         }
     }
