@@ -16,9 +16,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Makes the system tables and runs the server until stdin ends, as it does when the tests do.
 const RUN: &str = r#"
 root=$1 port=$2 user=$(id -un)
-trap 'kill -9 "$server" 2>/dev/null; wait; rm -rf "$root"' EXIT
 mariadb-install-db --no-defaults --user="$user" --datadir="$root/data" --skip-test-db --skip-name-resolve \
   --auth-root-authentication-method=normal >"$root/install.log" 2>&1 || exit 1
+trap 'kill -9 "$server" 2>/dev/null; wait; rm -rf "$root"' EXIT
 mariadbd --no-defaults --user="$user" --datadir="$root/data" --socket="$root/socket" --port="$port" \
   --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --innodb-flush-log-at-trx-commit=0 \
   --innodb-buffer-pool-size=32M --pid-file="$root/pid" </dev/null >"$root/log" 2>&1 &
@@ -37,7 +37,7 @@ pub struct MariaDb {
     port: u16,
     /// Once it is closed the server ends.
     _stdin: ChildStdin,
-    _child: Child,
+    child: Child,
 }
 
 /// A database, with nothing in it yet.
@@ -50,18 +50,19 @@ pub struct Database {
 impl MariaDb {
     /// The one that all tests share.
     pub fn get() -> &'static Self {
-        static ONE: OnceLock<MariaDb> = OnceLock::new();
-        ONE.get_or_init(Self::start)
+        static ONE: OnceLock<Result<MariaDb, String>> = OnceLock::new();
+        // One that does not start is not waited for by each test anew.
+        let started = ONE.get_or_init(Self::start).as_ref();
+        started.unwrap_or_else(|why| panic!("no MariaDB: {why}"))
     }
 
-    fn start() -> Self {
-        for program in ["mariadbd", "mariadb-install-db"] {
+    fn start() -> Result<Self, String> {
+        for program in ["mariadbd", "mariadb-install-db", "my_print_defaults"] {
             let paths = std::env::var("PATH").unwrap();
             let mut places = paths.split(':').chain(["/usr/sbin"]).map(Path::new);
-            assert!(
-                places.any(|place| place.join(program).exists()),
-                "{program} is missing; tests/run installs it"
-            );
+            if !places.any(|place| place.join(program).exists()) {
+                return Err(format!("{program} is missing; tests/run installs it"));
+            }
         }
         let root = tempfile::tempdir().unwrap().keep();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -74,20 +75,23 @@ impl MariaDb {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let server = Self {
+        let mut server = Self {
             _stdin: child.stdin.take().unwrap(),
             root,
             port,
-            _child: child,
+            child,
         };
         let deadline = Instant::now() + START;
         loop {
             if let Ok(mut conn) = server.connect() {
                 let reader = format!("CREATE USER {READER}@'%' IDENTIFIED BY '{PASSWORD}'");
                 conn.query_drop(reader).unwrap();
-                return server;
+                return Ok(server);
             }
-            assert!(Instant::now() < deadline, "no MariaDB: {}", server.log());
+            let is_gone = server.child.try_wait().unwrap().is_some();
+            if is_gone || Instant::now() > deadline {
+                return Err(server.log());
+            }
             std::thread::sleep(LOOK);
         }
     }
