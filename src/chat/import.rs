@@ -139,9 +139,9 @@ fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Resul
                 found.new_users += 1;
             }
         }
-        Imported::Room(room) => match table::hidden(tx, room.id)? {
-            Some(None) => found.known_rooms.push(room.id),
-            Some(Some(_)) => found.left_rooms.push(room.id),
+        Imported::Room(room) => match table::is_hidden(tx, room.id)? {
+            Some(false) => found.known_rooms.push(room.id),
+            Some(true) => found.left_rooms.push(room.id),
             None => {}
         },
         Imported::Invite(invite) => {
@@ -214,7 +214,7 @@ impl Bringing {
                 }
             }
             Imported::Room(room) => {
-                if table::hidden(tx, room.id)?.is_some() {
+                if table::is_hidden(tx, room.id)?.is_some() {
                     return Err(exists(format!(
                         "the room {} came here meanwhile, so that it cannot be imported; look whether another import of it runs",
                         room.id

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::model::{EXPORT_FORMAT, Entry, ExportEnd, ExportHead, RoomId, Time};
 use crate::server::backup::open_export;
 use crate::store::backup::{Export as Database, ExportError, Scope};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,12 +23,13 @@ Examples:
   chatd export --all | gzip > chat.jsonl.gz
   chatd export --room 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 --format html --output room.html
 
-An export has a JSON object a line, whose \"type\" is export, user, room, member, ban, invite, message or
-end, and \"chatd import\" brings it into another chat. It holds everything that was acknowledged before
-it began: also what is private, and everybody's e-mail addresses and password hashes, so keep it safe.
-That of a room has the accounts which the room names: its creator, members, authors, who was banned
-and by whom, each with its hash. Sessions, the secret that tokens are signed with and rooms that were
-deleted are not in it; \"chatd backup\" is for a server's own safety.
+An export has a JSON object a line, whose \"type\" is export, user, room, member, ban, invite,
+message or end, and \"chatd import\" brings it into another chat. It holds everything that was
+acknowledged before it began: also what is private, and everybody's e-mail addresses and password
+hashes, so keep it safe. That of a room has the accounts which the room names: its creator,
+members, authors, who was banned and by whom, each with its hash. Sessions, the secret that tokens
+are signed with and rooms that were deleted are not in it; \"chatd backup\" is for a server's own
+safety.
 
 A page (--format html) is for people: it opens in any browser, prints, and loads nothing from
 anywhere. It has neither e-mail addresses nor hashes nor invites.
@@ -46,10 +47,10 @@ enum Format {
 
 /// Write everything, or one room, as lines of JSON or as a page to read
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("scope").required(true).args(["all", "room"])))]
 pub(super) struct Export {
     /// Everything
-    #[arg(long, conflicts_with = "room", required_unless_present = "room")]
+    #[arg(long)]
     all: bool,
     /// One room, as "chatd room list" shows its id
     #[arg(long, value_name = "ID", value_parser = super::id::<RoomId>)]

@@ -27,13 +27,14 @@ Examples:
   chatd import chat.jsonl --skip-existing       leaves out the rooms that are there already
 
 The whole export is read and checked before anything is changed. What is in it comes with its ids,
-times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms are
-brought hidden and shown when all of them are whole; whoever is connected then sees them come. An account
-that is there already, with the same id and name, is left as it is. One whose name or e-mail address
-belongs to somebody else there is refused, and so is a room that is there already, unless it is to be
-left out. When an import fails or is killed no room of it stays; run it again.
+times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms
+are brought hidden and shown when all of them are whole; whoever is connected then sees them come.
+An account that is there already, with the same id and name, is left as it is. One whose name or
+e-mail address belongs to somebody else there is refused, and so is a room that is there already,
+unless it is to be left out. When an import fails or is killed no room of it stays; run it again.
 
-A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR meanwhile.";
+A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR
+meanwhile.";
 
 /// Bring in what "chatd export" has written, whether or not the server runs
 #[derive(Debug, Args)]

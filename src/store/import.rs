@@ -4,8 +4,8 @@ use super::Error;
 use super::rooms::{name_key, role};
 use super::sql::{Tx, values};
 use crate::model::{
-    ImportedRoom, ImportedUser, InviteEntry, MemberEntry, MessageEntry, Person, Role, RoomId, Time,
-    UserId,
+    Description, ImportedRoom, ImportedUser, InviteEntry, MemberEntry, MessageEntry, Person, Role,
+    RoomId, Time, UserId,
 };
 
 /// Somebody here who has the id, the name or the address of an account that is to come.
@@ -72,7 +72,7 @@ pub(crate) fn insert_user(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<(), Er
 
 /// Makes a room that is hidden, and purged from `until` on unless it is shown by then.
 pub(crate) fn insert_room(tx: &mut Tx<'_>, room: &ImportedRoom, until: Time) -> Result<(), Error> {
-    let description = room.description.as_ref().map(|text| text.as_str());
+    let description = room.description.as_ref().map(Description::as_str);
     tx.execute(
         "INSERT INTO rooms (id, name, name_key, description, is_private, created_by, created_at, deleted_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -90,10 +90,10 @@ pub(crate) fn insert_room(tx: &mut Tx<'_>, room: &ImportedRoom, until: Time) -> 
     Ok(())
 }
 
-/// Whether there is such a room, and if it is hidden, since or until when.
-pub(crate) fn hidden(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<Option<Time>>, Error> {
+/// Whether a room is hidden; nothing if there is none.
+pub(crate) fn is_hidden(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<bool>, Error> {
     tx.one(
-        "SELECT deleted_at FROM rooms WHERE id = ?",
+        "SELECT deleted_at IS NOT NULL FROM rooms WHERE id = ?",
         values![room],
         |row| row.get(0),
     )

@@ -14,6 +14,7 @@ mod faults;
 mod gate;
 mod guard;
 mod health;
+mod imports;
 mod limits;
 mod listener;
 mod metrics;

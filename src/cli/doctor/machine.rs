@@ -108,7 +108,13 @@ fn port(config: &Config, runs: bool, is_ours: bool, report: &mut Report) {
         }
         Err(error) => {
             // It says what to do after the last semicolon.
-            let told = StartError::Listen { address, error }.to_string();
+            let setting = "server.listen";
+            let refused = StartError::Listen {
+                address,
+                setting,
+                error,
+            };
+            let told = refused.to_string();
             let (what, fix) = told.split_once("; ").unwrap_or((&told, "choose another"));
             report.problem(what, fix);
         }

@@ -1,7 +1,7 @@
 //! A room as a page that a person can read and print: no script, nothing from elsewhere, and all that
 //! people wrote escaped.
 
-use super::{Database, FillError, Source, made_by};
+use super::{Database, FillError, Source, counted, made_by};
 use crate::model::{
     Entry, ExportEnd, MemberEntry, MessageEntry, MessageId, RoomEntry, SYSTEM_MESSAGE, Time, UserId,
 };
@@ -104,11 +104,12 @@ impl Page {
         let kind = if room.is_private { "private" } else { "public" };
         writeln!(
             to,
-            "<p class=\"facts\">A {kind} room, made by <bdi>{}</bdi> on {}. Messages: {messages}. \
+            "<p class=\"facts\">A {kind} room, made by <bdi>{}</bdi> on {}. {}. \
              Exported on {} at {} by {}. All times are UTC.</p>\n\
              <details>\n<summary>Members: {}</summary>\n<ul>",
             self.shown(room.created_by),
             day(room.created_at),
+            counted(messages, "message"),
             day(made_at),
             hour(made_at),
             made_by(),

@@ -59,10 +59,8 @@ async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
     let took = began.elapsed();
     hall.talk(WARM_UP).await;
     let felt = if full() {
-        let floods = async {
-            loop {
-                flood(&hall).await;
-            }
+        let floods = async || loop {
+            flood(&hall).await;
         };
         Some(hall.felt(PACE, floods).await)
     } else {

@@ -35,6 +35,7 @@ fn a_page_shows_every_message_and_runs_nothing_of_what_people_wrote() {
         "👩‍🔬 \\u0041 שלום",
         "<h2>Sunday, 13 September 2020</h2>",
         "<summary>Members: 3</summary>",
+        "on Sunday, 13 September 2020. 5,000 messages. Exported on ",
         "prefers-color-scheme: dark",
         "<li><bdi>bob</bdi> @<bdi>bob</bdi></li>",
         "<li><bdi>eve</bdi> @<bdi>eve</bdi>, admin</li>",

@@ -45,85 +45,66 @@ fn replaced(export: &str, words: &[&str], from: &str, to: &str) -> String {
     })
 }
 
+/// An export, and a place that has one of its rooms already.
+fn prepared() -> (String, Place) {
+    let (export, place) = (odd_export(), place());
+    let attic = one_room(&export, ATTIC);
+    place.run_with("import -", attic).ended(0, &["Imported"]);
+    (export, place)
+}
+
+/// What tells a message of the tea room from the other lines.
+fn message(seq: &'static str) -> [&'static str; 3] {
+    ["\"type\":\"message\"", TEA, seq]
+}
+
 #[test]
-fn what_is_wrong_with_an_export_is_told_with_its_place_and_nothing_is_changed() {
-    let export = odd_export();
-    let place = place();
-    place
-        .run_with("import -", &one_room(&export, ATTIC))
-        .ended(0, &["Imported"]);
-    let tea = ["\"type\":\"message\"", TEA];
-    let message = |seq: &'static str| [tea[0], tea[1], seq];
+fn what_is_no_whole_export_is_found_out_and_nothing_is_changed() {
+    let (export, place) = prepared();
     let half = &export[..export.len() / 2];
-    refuse(
-        &place,
-        half,
-        1,
-        &["it is cut off", "half-written", "export again", "line "],
-    );
-    let without_end = export.lines().count() - 1;
-    let without_end: String = export
-        .lines()
-        .take(without_end)
-        .map(|line| format!("{line}\n"))
-        .collect();
-    refuse(
-        &place,
-        without_end,
-        1,
-        &["the end is missing", "half-written"],
-    );
-    refuse(
-        &place,
-        "",
-        1,
-        &[
-            "what was read from stdin is no export of chatd",
-            "chatd export",
-        ],
-    );
-    refuse(&place, [0xff; 100_000], 1, &["is no export of chatd"]);
-    refuse(
-        &place,
-        "{\"type\":\"user\"}\n",
-        1,
-        &["is no export of chatd"],
-    );
-    let future = replaced(
-        &export,
-        &["\"type\":\"export\""],
-        "\"format\":1",
-        "\"format\":2,\"new\":1",
-    );
-    refuse(
-        &place,
-        future,
-        1,
-        &["format 2 by \"chatd ", "knows format 1", "a later one"],
-    );
-    let future = replaced(
-        &export,
-        &["\"type\":\"export\""],
-        "\"format\":1",
-        "\"format\":2",
-    );
-    refuse(&place, future, 1, &["format 2"]);
-    let damaged = with(&export, &message("\"seq\":9,"), |line| {
-        line[..line.len() - 3].to_owned()
-    });
-    refuse(&place, damaged, 1, &["it is damaged", "line "]);
-    let long = with(&export, &message("\"seq\":9,"), |line| {
-        line.replace("number", &"x".repeat(70_000))
-    });
-    refuse(&place, long, 1, &["longer than any entry"]);
-    let gap = with(&export, &message("\"seq\":9,"), |_| String::new());
+    let cut = ["it is cut off", "half-written", "export again", "line "];
+    refuse(&place, half, 1, &cut);
+    let (without_end, _) = export.trim_end().rsplit_once('\n').unwrap();
+    let missing = ["the end is missing", "half-written"];
+    refuse(&place, format!("{without_end}\n"), 1, &missing);
+    let foreign = [
+        "what was read from stdin is no export of chatd",
+        "chatd export",
+    ];
+    refuse(&place, "", 1, &foreign);
+    refuse(&place, vec![0xff; 100_000], 1, &foreign);
+    refuse(&place, "{\"type\":\"user\"}\n", 1, &foreign);
+    let head = ["\"type\":\"export\""];
+    for later in ["\"format\":2,\"new\":1", "\"format\":2"] {
+        let future = replaced(&export, &head, "\"format\":1", later);
+        let said = ["format 2 by \"chatd ", "knows format 1", "a later one"];
+        refuse(&place, future, 1, &said);
+    }
+    let after = format!("{export}{}", export.lines().last().unwrap());
+    refuse(&place, format!("{after}\n"), 1, &["after the end"]);
+    let counts = replaced(&export, &["\"type\":\"end\""], "5002", "5003");
+    refuse(&place, counts, 1, &["5003 messages", "5002 came"]);
+    // A server that runs changes nothing about it.
+    let server = place.serve();
+    refuse(&place, half, 1, &cut);
+    server.stop();
+    // Nor is a folder made for nothing.
+    place
+        .run_with("import - --data-dir other", half)
+        .ended(1, &cut);
+    assert!(!place.root.path().join("other").exists());
+}
+
+#[test]
+fn lines_that_do_not_belong_together_are_named_and_nothing_is_changed() {
+    let (export, place) = prepared();
+    let nine = message("\"seq\":9,");
+    let gap = with(&export, &nine, |_| String::new());
     refuse(&place, gap, 1, &["should have the seq 9, and has 10"]);
-    let twice = with(&export, &message("\"seq\":9,"), |line| {
-        format!("{line}\n{line}")
-    });
+    let twice = with(&export, &nine, |line| format!("{line}\n{line}"));
     refuse(&place, twice, 1, &["should have the seq 10, and has 9"]);
     let no_such = "6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11";
-    let stranger = with(&export, &message("\"seq\":9,"), |line| {
+    let stranger = with(&export, &nine, |line| {
         let mut entry: Value = serde_json::from_str(line).unwrap();
         entry["userId"] = no_such.into();
         entry.to_string()
@@ -134,88 +115,69 @@ fn what_is_wrong_with_an_export_is_told_with_its_place_and_nothing_is_changed() 
         1,
         &["no account before has the id", no_such],
     );
-    let answer = replaced(
-        &export,
-        &message("\"seq\":5,"),
-        "000000000002\"",
-        "000000000009\"",
-    );
-    refuse(
-        &place,
-        answer,
-        1,
-        &[
-            "answers 7ea00000-0000-7000-8000-000000000009",
-            "not come before",
-        ],
-    );
-    let elsewhere = replaced(&export, &message("\"seq\":9,"), TEA, ATTIC);
+    let five = message("\"seq\":5,");
+    let answer = replaced(&export, &five, "000000000002\"", "000000000009\"");
+    let said = [
+        "answers 7ea00000-0000-7000-8000-000000000009",
+        "not come before",
+    ];
+    refuse(&place, answer, 1, &said);
+    let elsewhere = replaced(&export, &nine, TEA, ATTIC);
     refuse(&place, elsewhere, 1, &["which is not the one before it"]);
-    let empty = replaced(&export, &message("\"seq\":9,"), "number 9 of many", " ");
-    refuse(&place, empty, 1, &["'content' must have"]);
-    let undeleted = replaced(
-        &export,
-        &message("\"seq\":4,"),
-        "\"content\":\"\"",
-        "\"content\":\"x\"",
-    );
-    refuse(&place, undeleted, 1, &["'content' must be empty"]);
-    let name = replaced(
-        &export,
-        &["\"username\":\"lone\""],
-        "\"username\":\"lone\"",
-        "\"username\":\"lone wolf\"",
-    );
-    refuse(&place, name, 1, &["line ", "'username' may have letters"]);
-    let room = replaced(&export, &["\"type\":\"room\"", "Attic"], "Attic", "\\u202e");
-    refuse(&place, room, 1, &["'name' may not"]);
-    let read = replaced(
-        &export,
-        &["\"readSeq\":17"],
-        "\"readSeq\":17",
-        "\"readSeq\":5001",
-    );
+    let read = replaced(&export, &["\"readSeq\":17"], "17", "5001");
     refuse(
         &place,
         read,
         1,
         &["has read up to 5001", "last message is 5000"],
     );
-    let other = replaced(
-        &export,
-        &["\"username\":\"lone\""],
-        "\"username\":\"lone\"",
-        "\"username\":\"lonE\"",
+    let other = named(&export, "lone", "lonE");
+    refuse(
+        &place,
+        named(&other, "gone", "lone"),
+        1,
+        &["another account before has the name"],
     );
-    let twice = replaced(
-        &other,
-        &["\"username\":\"gone\""],
-        "\"username\":\"gone\"",
-        "\"username\":\"lone\"",
-    );
-    refuse(&place, twice, 1, &["another account before has the name"]);
-    let unknown = replaced(
-        &export,
-        &message("\"seq\":9,"),
-        "\"seq\":9",
-        "\"seq\":9,\"mood\":\"good\"",
-    );
+}
+
+#[test]
+fn what_chatd_would_not_have_written_is_named_and_nothing_is_changed() {
+    let (export, place) = prepared();
+    let nine = message("\"seq\":9,");
+    let damaged = with(&export, &nine, |line| line[..line.len() - 3].to_owned());
+    refuse(&place, damaged, 1, &["it is damaged", "line "]);
+    let long = "x".repeat(70_000);
+    let long = replaced(&export, &nine, "number", &long);
+    refuse(&place, long, 1, &["longer than any entry"]);
+    let unknown = replaced(&export, &nine, "\"seq\":9", "\"seq\":9,\"mood\":\"good\"");
     refuse(&place, unknown, 1, &["damaged", "mood"]);
-    let after = format!("{export}{{\"type\":\"end\",\"users\":5,\"rooms\":3,\"messages\":5002}}\n");
-    refuse(&place, after, 1, &["after the end"]);
-    let counts = replaced(&export, &["\"type\":\"end\""], "5002", "5003");
-    refuse(&place, counts, 1, &["5003 messages", "5002 came"]);
+    let empty = replaced(&export, &nine, "number 9 of many", " ");
+    refuse(&place, empty, 1, &["'content' must have"]);
+    let four = message("\"seq\":4,");
+    let undeleted = replaced(&export, &four, "\"content\":\"\"", "\"content\":\"x\"");
+    refuse(&place, undeleted, 1, &["'content' must be empty"]);
+    let wolf = named(&export, "lone", "lone wolf");
+    refuse(&place, wolf, 1, &["line ", "'username' may have letters"]);
+    let room = replaced(
+        &export,
+        &["\"type\":\"room\"", "Attic"],
+        "Attic",
+        "a\\u202e",
+    );
+    refuse(&place, room, 1, &["'name' may not"]);
     let hash = replaced(&export, &["nobody's"], "nobody's", &"x".repeat(513));
     refuse(&place, hash, 1, &["'passwordHash'", "512 bytes"]);
-    // A server that runs changes nothing about it.
-    let server = place.serve();
-    refuse(&place, half, 1, &["it is cut off"]);
-    server.stop();
-    // Nor is a folder made for nothing.
-    place
-        .run_with("import - --data-dir other", half)
-        .ended(1, &["cut off"]);
-    assert!(!place.root.path().join("other").exists());
+}
+
+/// The same export with somebody under another name.
+fn named(export: &str, name: &str, other: &str) -> String {
+    let username = |name: &str| format!("\"username\":\"{name}\"");
+    replaced(
+        export,
+        &[&username(name)],
+        &username(name),
+        &username(other),
+    )
 }
 
 #[test]
@@ -233,24 +195,14 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
             "belongs to another account here",
         ],
     );
-    let looks = replaced(
-        &export,
-        &["\"username\":\"lone\""],
-        "\"username\":\"lone\"",
-        "\"username\":\"l0ne\"",
-    );
+    let looks = named(&export, "lone", "l0ne");
     refuse(
         &place,
         looks,
         4,
         &["\"l0ne\", or one that looks like it,", "\"LONE\""],
     );
-    let renamed = replaced(
-        &export,
-        &["\"username\":\"lone\""],
-        "\"username\":\"lone\"",
-        "\"username\":\"mine\"",
-    );
+    let renamed = named(&export, "lone", "mine");
     refuse(
         &place,
         &renamed,
@@ -265,12 +217,7 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
         .run_with("import -", &free)
         .ended(0, &["Imported 5 accounts"]);
     // The same id with another name is another account.
-    let other = replaced(
-        &export,
-        &["\"username\":\"lone\""],
-        "\"username\":\"lone\"",
-        "\"username\":\"other\"",
-    );
+    let other = named(&export, "lone", "other");
     refuse(
         &place,
         other,
@@ -304,7 +251,7 @@ fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() 
     let export = odd_export();
     let place = place();
     place
-        .run_with("import -", &one_room(&export, ATTIC))
+        .run_with("import -", one_room(&export, ATTIC))
         .ended(0, &["Imported"]);
     let room = one_room(&export, ATTIC)
         .replace(ATTIC, "b0b00000-0000-4000-8000-000000000009")

@@ -9,7 +9,6 @@ use measure::Latencies;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -118,15 +117,15 @@ impl Hall {
 }
 
 impl Hall {
-    /// What the others feel of something that goes on for as long as they talk: the best of some tries.
-    pub async fn felt(&self, pace: Pace, goes_on: impl Future<Output = Infallible>) -> Felt {
-        let mut goes_on = pin!(goes_on);
+    /// What the others feel of something that goes on for as long as they talk: the best of some tries. Each
+    /// begins it anew, since whoever did nothing between two of them would be cut for that.
+    pub async fn felt(&self, pace: Pace, goes_on: impl AsyncFn() -> Infallible) -> Felt {
         let mut best: Option<Felt> = None;
         for _ in 0..TRIES {
             let quiet = self.talk(pace).await.p99();
             let loud = tokio::select! {
                 loud = self.talk(pace) => loud.p99(),
-                never = &mut goes_on => match never {},
+                never = goes_on() => match never {},
             };
             let felt = Felt { quiet, loud };
             if best.as_ref().is_none_or(|best| felt.ratio() < best.ratio()) {
