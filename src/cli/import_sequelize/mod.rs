@@ -17,11 +17,11 @@ Examples:
   chatd import-sequelize 'mysql://chat:p%40ss@db.example.org/chat' --tls --json > report.json
   chatd import-sequelize 'mysql://chat@localhost/chat?socket=/run/mysqld/mysqld.sock'
 
-It reads the tables users, rooms, RoomMembers, room_invites and messages, whatever the case and the
-underscores of their names, in one snapshot, and changes nothing there. Stop the old backend first, so
-that nothing is written that is not taken over, and begin with a data folder without accounts. The
-account needs SELECT on the database. The password is in the URL, in $CHATD_IMPORT_PASSWORD, or in
-the file that $CHATD_IMPORT_PASSWORD__FILE names.
+It reads the tables users, rooms, RoomMembers, room_invites and messages, whatever the case and
+the underscores of their names, in one snapshot, and changes nothing there. Stop the old backend
+first, so that nothing is written that is not taken over, and begin with a data folder without
+accounts. The account needs SELECT on the database. The password is in the URL, in
+$CHATD_IMPORT_PASSWORD, or in the file that $CHATD_IMPORT_PASSWORD__FILE names.
 
 - Ids are kept where they are UUIDs; of the others UUIDs are made, the same each time.
 - Passwords by bcrypt work at the next sign-in, and are kept by argon2id from then on.
@@ -30,9 +30,9 @@ the file that $CHATD_IMPORT_PASSWORD__FILE names.
 - The newest invite of a room keeps working, with its old code.
 - Nobody is an admin of the server afterwards; \"chatd user role ada admin\" makes one.
 
-What cannot be kept as it was is told, the first five of each kind, and with --json all: one object of
-{dryRun, users, knownUsers, rooms, knownRooms, messages, notes}, where notes is an array of
-{kind, meaning, count, notes: [{about, what}]}.";
+What cannot be kept as it was is told, the first five of each kind, and with --json all: one
+object of {dryRun, users, knownUsers, rooms, knownRooms, messages, notes}, where notes is an array
+of {kind, meaning, count, notes: [{about, what}]}.";
 
 /// Take over the database of a chat made with Node, Express, Sequelize and MySQL
 #[derive(Debug, Args)]
