@@ -38,8 +38,10 @@ of {kind, meaning, count, notes: [{about, what}]}.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ImportSequelize {
-    /// The database: mysql://user:password@host:3306/database
-    #[arg(value_name = "URL")]
+    #[arg(
+        value_name = "URL",
+        help = "The database: mysql://user:password@host:3306/database"
+    )]
     url: Url,
     #[command(flatten)]
     options: Options,

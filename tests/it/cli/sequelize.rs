@@ -1,17 +1,18 @@
 //! `chatd import-sequelize`, on a real MariaDB.
 
 mod fixture;
+mod in_the_way;
 mod mariadb;
+mod other_names;
 
 use super::{Place, Ran, Running, Value, json, place};
 use fixture::{
     ADA, ADA_L, BOB, EMOJI, EMPTY, LI, LOOK_ALIKE, NAMELESS, PASSWORD, PLAIN_MESSAGES, SECRET,
     SHORT, TEA, UNKNOWN, room, user,
 };
-use mariadb::{Database, MariaDb, cut_after};
+use mariadb::{Database, MariaDb};
 use rusqlite::Connection;
 use std::cmp::Reverse;
-use std::net::TcpListener;
 
 /// Messages of the fixture in rooms that are there.
 const MESSAGES: u64 = PLAIN_MESSAGES as u64 + 11;
@@ -379,169 +380,4 @@ fn a_second_run_is_refused_or_changes_nothing() {
     );
     assert_eq!(place.rows(), before);
     server.stop();
-}
-
-/// The same chat as another project writes it: other names, numbers and bytes for ids, no more than
-/// what is needed, and messages that are deleted by a mark.
-const OTHER_TABLES: &str = "
-CREATE TABLE Users (id INTEGER AUTO_INCREMENT PRIMARY KEY, Username VARCHAR(40), email VARCHAR(100),
-  password_hash CHAR(60), created_at DATETIME(3));
-CREATE TABLE Rooms (id BINARY(16) PRIMARY KEY, name VARCHAR(100), is_private BIT(1), created_by INTEGER);
-CREATE TABLE room_members (user_id INTEGER, room_id BINARY(16), role VARCHAR(10), joined_at TIMESTAMP);
-CREATE TABLE Messages (id BIGINT PRIMARY KEY, user_id INTEGER, room_id BINARY(16), content TEXT CHARACTER SET latin1,
-  message_type VARCHAR(20), created_at DATETIME(6), deleted_at DATETIME);
-INSERT INTO Users VALUES (7, 'ada', 'ada@example.org', '@@', '2022-01-02 03:04:05.678'),
-  (8, 'bob', 'bob@example.org', '@@', '2022-01-02 03:04:05.679');
-INSERT INTO Rooms VALUES (UNHEX('0123456789ABCDEF0123456789ABCDEF'), 'Tea room', b'1', 7);
-INSERT INTO room_members VALUES (8, UNHEX('0123456789ABCDEF0123456789ABCDEF'), 'admin', '2022-02-02 00:00:00');
-INSERT INTO Messages VALUES
-  (3, 8, UNHEX('0123456789ABCDEF0123456789ABCDEF'), 'grüezi', 'Text', '2022-03-03 00:00:00.000002', NULL),
-  (4, 7, UNHEX('0123456789ABCDEF0123456789ABCDEF'), 'hello', 'image', '2022-03-03 00:00:00.000001', NULL),
-  (5, 7, UNHEX('0123456789ABCDEF0123456789ABCDEF'), 'oh no', NULL, '2022-03-04 00:00:00', '2022-03-05 00:00:00');
-";
-
-#[test]
-fn other_names_and_other_ids_come_over_the_same_way_each_time() {
-    let mut database = MariaDb::get().database("other_names");
-    database.run(&OTHER_TABLES.replace("@@", fixture::BY_NODE));
-    let (place, other) = (place(), super::place());
-    let ran = place.take_over(&database.url(), "");
-    ran.ended(
-        0,
-        &[
-            "no table \"room",
-            "Imported 2 accounts, 1 room, 3 messages.",
-        ],
-    );
-    // By its socket, and with the password beside the URL.
-    let socket = MariaDb::get().socket();
-    let url = format!(
-        "mysql://{}@localhost/other_names?socket={}",
-        mariadb::READER,
-        socket.display()
-    );
-    let mut command = other.command(["import-sequelize", &url]);
-    std::fs::write(
-        other.root.path().join("password"),
-        format!("{}\n", mariadb::PASSWORD),
-    )
-    .unwrap();
-    let ran = Ran::from(
-        command
-            .env("CHATD_IMPORT_PASSWORD__FILE", "password")
-            .output()
-            .unwrap(),
-    );
-    ran.ended(0, &["Imported 2 accounts"]);
-    assert_eq!(place.rows(), other.rows());
-
-    let server = place.serve();
-    let (ada, bob) = (server.token("ada", PASSWORD), server.token("bob", PASSWORD));
-    let tea = "01234567-89ab-cdef-0123-456789abcdef";
-    let all = server.history(&bob, tea);
-    assert_eq!(contents(&all), ["hello", "grüezi", ""]);
-    assert_eq!(all[2]["deletedAt"], "2022-03-05T00:00:00.000Z");
-    assert_eq!(
-        (&all[0]["messageType"], &all[1]["messageType"]),
-        (&json!("image"), &json!("text"))
-    );
-    let me = server.request("GET /api/users/me", Some(&ada), None).body;
-    assert_eq!(me["createdAt"], "2022-01-02T03:04:05.678Z");
-    let line = format!("GET /api/rooms/{tea}");
-    let room = server.request(&line, Some(&bob), None).body;
-    assert_eq!(
-        (&room["role"], &room["isPrivate"]),
-        (&json!("admin"), &json!(true))
-    );
-    assert_eq!(room["createdBy"], me["id"]);
-    server.stop();
-}
-
-#[test]
-fn what_is_in_the_way_is_said_in_one_sentence_and_nothing_is_changed() {
-    let place = place();
-    let mut database = MariaDb::get().database("in_the_way");
-    let (url, port, reader) = (database.url(), database.port, mariadb::READER);
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let refused = |url: &str, args: &str, code: i32, said: &[&str]| {
-        let ran = place.take_over(url, args);
-        ran.ended(code, said);
-        let text = format!("{}{}", ran.stdout, ran.stderr);
-        for secret in [mariadb::PASSWORD, mariadb::PASSWORD_IN_URL, "s3cr3t"] {
-            assert!(!text.contains(secret), "{text}");
-        }
-        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-        assert!(!place.data.exists());
-    };
-    refused(
-        "https://x:s3cr3t@example.org/",
-        "",
-        2,
-        &["mysql://user:password@host:3306/database"],
-    );
-    refused("mysql://x:s3/cr3t@localhost/chat", "", 2, &["%2F"]);
-    refused("mysql://localhost/chat", "", 2, &["names no user"]);
-    refused("mysql://x:s3cr3t@localhost", "", 2, &["names no database"]);
-    refused(
-        &database.url_by(nobody),
-        "",
-        1,
-        &["cannot be reached at 127.0.0.1", "see that it runs"],
-    );
-    let wrong = format!("mysql://{reader}:s3cr3t@127.0.0.1:{port}/in_the_way");
-    refused(
-        &wrong,
-        "",
-        1,
-        &["does not let \"reader\" in", "CHATD_IMPORT_PASSWORD"],
-    );
-    let elsewhere = url.replace("/in_the_way", "/not_there");
-    refused(&elsewhere, "", 1, &["\"not_there\""]);
-    refused(&url, "--tls", 1, &["has no TLS", "--tls"]);
-    refused(
-        &url,
-        "",
-        1,
-        &[
-            "there is no table \"users\"",
-            "no table \"messages\"",
-            "GRANT SELECT",
-        ],
-    );
-    database.run("CREATE TABLE users (id INTEGER, email TEXT, username TEXT)");
-    refused(
-        &url,
-        "",
-        1,
-        &["the table \"users\" has no column \"password\""],
-    );
-    database.run("DROP TABLE users");
-    fixture::fill(&mut database);
-    database.run("CREATE TABLE Users (id INTEGER)");
-    refused(&url, "", 1, &["two tables", "\"Users\"", "\"users\""]);
-    database.run("DROP TABLE Users");
-    // What it may not read is not there for it.
-    database.run(&format!(
-        "REVOKE SELECT ON in_the_way.* FROM {reader}@'%';\nGRANT SELECT ON in_the_way.users TO {reader}@'%'"
-    ));
-    refused(
-        &url,
-        "",
-        1,
-        &["no table \"rooms\"", "GRANT SELECT ON in_the_way.*"],
-    );
-    database.run(&format!("GRANT SELECT ON in_the_way.* TO {reader}@'%'"));
-    let cut = cut_after(port, 60_000);
-    refused(
-        &database.url_by(cut),
-        "",
-        1,
-        &["was lost while messages", "nothing was changed"],
-    );
-    // All of that mended, it goes.
-    place.take_over(&url, "").ended(0, &["Imported"]);
 }

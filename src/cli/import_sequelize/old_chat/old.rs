@@ -44,22 +44,22 @@ const fn optional(names: &'static [&'static str]) -> Column {
 
 /// A row that is being read, from its first column to its last.
 pub(super) struct Row {
-    cells: std::vec::IntoIter<Cell>,
-    /// Of each column whether it has bytes, not text.
-    is_binary: std::vec::IntoIter<bool>,
+    /// Each cell, and whether its column has bytes, not text.
+    cells: std::vec::IntoIter<(Cell, bool)>,
 }
 
 impl Row {
+    /// A row, and of its first columns whether they have bytes; the others have text.
     pub fn new(cells: Vec<Cell>, is_binary: &[bool]) -> Self {
+        let is_binary = is_binary.iter().copied().chain(std::iter::repeat(false));
+        let cells: Vec<_> = cells.into_iter().zip(is_binary).collect();
         Self {
             cells: cells.into_iter(),
-            is_binary: is_binary.to_vec().into_iter(),
         }
     }
 
     fn cell(&mut self) -> (Cell, bool) {
-        let cell = self.cells.next().flatten();
-        (cell, self.is_binary.next().unwrap_or_default())
+        self.cells.next().unwrap_or_default()
     }
 
     fn id(&mut self) -> Option<OldId> {

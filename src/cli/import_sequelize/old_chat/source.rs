@@ -114,7 +114,7 @@ impl OldChat {
     fn advance(&mut self) -> Result<(), Failure> {
         match self.stage {
             Stage::Head => {
-                self.place = "the database".to_owned();
+                "the database".clone_into(&mut self.place);
                 self.ready.push_back(Entry::Export(ExportHead {
                     format: EXPORT_FORMAT,
                     made_by: format!("chatd {}, of Sequelize's tables", env!("CARGO_PKG_VERSION")),
@@ -139,7 +139,7 @@ impl OldChat {
                 self.stage = Stage::Quiet(at + 1);
             }
             Stage::Quiet(_) => {
-                self.place = "the database".to_owned();
+                "the database".clone_into(&mut self.place);
                 self.ready.push_back(Entry::End(self.counts.clone()));
                 self.stage = Stage::Done;
             }

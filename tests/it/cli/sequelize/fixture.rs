@@ -78,105 +78,39 @@ fn insert(database: &mut Database, into: &str, rows: Vec<Vec<Value>>) {
     database.conn.exec_batch(sql, rows).unwrap();
 }
 
+/// When people came of whom nothing else is said.
+const CAME: Option<&str> = Some("2023-05-06 07:08:09");
+
+/// A number, a username, an address, a hash and a time.
+type Person = (
+    u32,
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
+#[rustfmt::skip]
+const PEOPLE: [Person; 14] = [
+    (ADA, "ada", Some("ada@example.org"), Some(BY_NODE), Some("2022-01-02 03:04:05")),
+    (ADA_L, "Ada L.", Some("al@example.org"), Some(BY_PYTHON), CAME),
+    (BOB, "bob", None, Some(BY_HTPASSWD), Some("2022-02-02 00:00:00")),
+    (BOB_AGAIN, "BOB", Some("ADA@example.org"), Some(BY_NODE), CAME),
+    (LI, "李小龍", Some("li@example.org"), Some(BY_NODE), CAME),
+    (EMOJI, "😀 😀", Some("not an address"), Some(BY_NODE), CAME),
+    (SHORT, "x", Some(""), Some(BY_NODE), CAME),
+    (LONG, "Maximilian, the third of his name and the first of these tables", Some("long@example.org"), Some(BY_NODE), CAME),
+    // The first letter is Cyrillic.
+    (LOOK_ALIKE, "аda", Some("other@example.org"), Some(BY_NODE), CAME),
+    (NO_PASSWORD, "nopassword", Some("no@example.org"), None, CAME),
+    (PLAIN_PASSWORD, "plain", Some("plain@example.org"), Some("hunter2"), CAME),
+    (DEAR, "dear", Some("dear@example.org"), Some(TOO_DEAR), CAME),
+    (ZERO, "zero", Some("zero@example.org"), Some(BY_NODE), Some("0000-00-00 00:00:00")),
+    (FUTURE, "future", Some("future@example.org"), Some(BY_NODE), Some("2199-01-01 00:00:00")),
+];
+
 fn users(database: &mut Database) {
-    let at = "2023-05-06 07:08:09";
-    let long = format!("{} the third of his name", "Maximilian".repeat(6));
-    let rows = [
-        (
-            ADA,
-            "ada",
-            Some("ada@example.org"),
-            Some(BY_NODE),
-            Some("2022-01-02 03:04:05"),
-        ),
-        (
-            ADA_L,
-            "Ada L.",
-            Some("al@example.org"),
-            Some(BY_PYTHON),
-            Some(at),
-        ),
-        (
-            BOB,
-            "bob",
-            None,
-            Some(BY_HTPASSWD),
-            Some("2022-02-02 00:00:00"),
-        ),
-        (
-            BOB_AGAIN,
-            "BOB",
-            Some("ADA@example.org"),
-            Some(BY_NODE),
-            Some(at),
-        ),
-        (
-            LI,
-            "李小龍",
-            Some("li@example.org"),
-            Some(BY_NODE),
-            Some(at),
-        ),
-        (
-            EMOJI,
-            "😀 😀",
-            Some("not an address"),
-            Some(BY_NODE),
-            Some(at),
-        ),
-        (SHORT, "x", Some(""), Some(BY_NODE), Some(at)),
-        (
-            LONG,
-            &long,
-            Some("long@example.org"),
-            Some(BY_NODE),
-            Some(at),
-        ),
-        // The first letter is Cyrillic.
-        (
-            LOOK_ALIKE,
-            "аda",
-            Some("other@example.org"),
-            Some(BY_NODE),
-            Some(at),
-        ),
-        (
-            NO_PASSWORD,
-            "nopassword",
-            Some("no@example.org"),
-            None,
-            Some(at),
-        ),
-        (
-            PLAIN_PASSWORD,
-            "plain",
-            Some("plain@example.org"),
-            Some("hunter2"),
-            Some(at),
-        ),
-        (
-            DEAR,
-            "dear",
-            Some("dear@example.org"),
-            Some(TOO_DEAR),
-            Some(at),
-        ),
-        (
-            ZERO,
-            "zero",
-            Some("zero@example.org"),
-            Some(BY_NODE),
-            Some("0000-00-00 00:00:00"),
-        ),
-        (
-            FUTURE,
-            "future",
-            Some("future@example.org"),
-            Some(BY_NODE),
-            Some("2199-01-01 00:00:00"),
-        ),
-    ];
-    let odd = rows.map(|(number, name, email, password, at)| {
+    let odd = PEOPLE.map(|(number, name, email, password, at)| {
         vec![
             user(number).into(),
             name.into(),
@@ -193,7 +127,7 @@ fn users(database: &mut Database) {
             name.into(),
             email.into(),
             BY_NODE.into(),
-            at.into(),
+            CAME.into(),
         ]
     });
     let into = "users (id, username, email, password, createdAt)";
