@@ -80,7 +80,8 @@ impl Chat {
         Ok(false)
     }
 
-    /// Brings entries in: accounts, unless they are here, and rooms with what is in them.
+    /// Brings entries in: accounts, unless they are here, and rooms with what is in them. The same entries
+    /// once more are no harm: whoever asks a server that is killed does not know how far it came.
     pub fn import(&self, entries: Vec<Entry>) -> Command<()> {
         let entries = match checked(entries) {
             Ok(entries) => entries,
@@ -102,7 +103,7 @@ impl Chat {
         })
     }
 
-    /// Shows rooms, of which everything was brought, to their members.
+    /// Shows rooms, of which everything was brought, to their members. What is shown stays as it is.
     pub fn finish_import(&self, finished: Vec<FinishedRoom>) -> Command<()> {
         let now = self.now();
         self.store.command(move |tx, events| {
@@ -214,34 +215,46 @@ impl Bringing {
                 }
             }
             Imported::Room(room) => {
-                if table::is_hidden(tx, room.id)?.is_some() {
-                    return Err(exists(format!(
-                        "the room {} came here meanwhile, so that it cannot be imported; look whether another import of it runs",
-                        room.id
-                    )));
-                }
                 let ms = i64::try_from(UNFINISHED.as_millis()).unwrap_or(i64::MAX);
-                table::insert_room(tx, room, self.now.plus_ms(ms))?;
+                match table::is_hidden(tx, room.id)? {
+                    None => table::insert_room(tx, room, self.now.plus_ms(ms))?,
+                    Some(_) => {
+                        self.room(tx, room.id)?;
+                    }
+                }
             }
             Imported::Member(member) => {
-                self.room(tx, member.room_id)?.member_count += 1;
-                table::insert_member(tx, member)?;
+                let room = self.room(tx, member.room_id)?;
+                match table::insert_member(tx, member) {
+                    Err(store::Error::Unique(Unique::Member)) => {}
+                    inserted => {
+                        inserted?;
+                        room.member_count += 1;
+                    }
+                }
             }
             Imported::Ban(ban) => {
                 self.room(tx, ban.room_id)?;
-                members::ban(tx, ban.room_id, ban.user_id, ban.banned_by, ban.created_at)?;
+                let (room, at) = (ban.room_id, ban.created_at);
+                match members::ban(tx, room, ban.user_id, ban.banned_by, at) {
+                    Err(store::Error::Unique(Unique::Ban)) => {}
+                    banned => banned?,
+                }
             }
             Imported::Invite(invite) => {
                 self.room(tx, invite.room_id)?;
-                table::insert_invite(tx, invite)?;
+                if table::invited_to(tx, &invite.token)? != Some(invite.room_id) {
+                    table::insert_invite(tx, invite)?;
+                }
             }
             Imported::Message(message) => {
                 let room = self.room(tx, message.room_id)?;
-                if message.seq != room.last_seq + 1 {
+                if message.seq == room.last_seq + 1 {
+                    room.last_seq = message.seq;
+                    insert(tx, message)?;
+                } else if !table::has_message(tx, message)? {
                     return Err(Error::field("seq", "must be the one after the last"));
                 }
-                room.last_seq = message.seq;
-                insert(tx, message)?;
             }
         }
         Ok(())
@@ -288,6 +301,9 @@ fn finish(
     now: Time,
 ) -> Result<(), Error> {
     let id = finished.id;
+    if table::is_hidden(tx, id)? == Some(false) {
+        return Ok(());
+    }
     let there = table::progress(tx, id, now)?.ok_or_else(|| lost(id))?;
     if (there.member_count, there.last_seq) != (finished.members, finished.messages) {
         return Err(Error::new(

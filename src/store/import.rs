@@ -194,6 +194,16 @@ pub(crate) fn insert_message(
     Ok(())
 }
 
+/// Whether this very message is here, in its place.
+pub(crate) fn has_message(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<bool, Error> {
+    let found = tx.one(
+        "SELECT 1 FROM messages WHERE room_id = ? AND seq = ? AND id = ?",
+        values![message.room_id, message.seq, message.id],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 /// Shows a room that is whole.
 pub(crate) fn show(tx: &mut Tx<'_>, room: RoomId) -> Result<(), Error> {
     tx.execute(

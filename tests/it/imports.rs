@@ -100,6 +100,8 @@ async fn a_room_is_unseen_until_it_is_whole_and_purged_when_nobody_finishes_it()
     let (id, mut entries) = room(id_of(&ada));
     entries.push(message(id, id_of(&ada), 1));
     chat.import(entries.clone()).await.unwrap();
+    // Once more, as whoever asked a server does that was killed.
+    chat.import(entries.clone()).await.unwrap();
     is_unseen(&app, &ada, id).await;
     // Nobody takes it for a deleted one, and more of it comes.
     chat.housekeeping().await.unwrap();
@@ -141,6 +143,7 @@ async fn a_room_is_unseen_until_it_is_whole_and_purged_when_nobody_finishes_it()
     // It may begin again.
     chat.import(entries).await.unwrap();
     chat.finish_import(whole(1, 1)).await.unwrap();
+    chat.finish_import(whole(1, 1)).await.unwrap();
     let there = ada.get(&format!("/api/rooms/{id}/messages")).await;
     assert_eq!(there.expect(200)["messages"][0]["content"], "number 1");
     assert_eq!(chat.totals().await.unwrap().rooms, 1);
@@ -163,12 +166,6 @@ async fn nothing_is_brought_into_a_room_that_is_there_or_out_of_order() {
         let refused = chat.import(vec![entry]).await.unwrap_err();
         assert!(refused.message.contains("not being imported"), "{refused}");
     }
-    let finished = FinishedRoom {
-        id: there,
-        members: 1,
-        messages: 0,
-    };
-    chat.finish_import(vec![finished]).await.unwrap_err();
     // What is there is not given up, nor cleared.
     chat.give_up_import(vec![there]).await.unwrap();
     assert!(chat.clear_import(there).await.unwrap());

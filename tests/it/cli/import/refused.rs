@@ -124,7 +124,8 @@ fn lines_that_do_not_belong_together_are_named_and_nothing_is_changed() {
     refuse(&place, answer, 1, &said);
     let elsewhere = replaced(&export, &nine, TEA, ATTIC);
     refuse(&place, elsewhere, 1, &["which is not the one before it"]);
-    let read = replaced(&export, &["\"readSeq\":17"], "17", "5001");
+    let seventeen = "\"readSeq\":17";
+    let read = replaced(&export, &[seventeen], seventeen, "\"readSeq\":5001");
     refuse(
         &place,
         read,
