@@ -37,6 +37,7 @@ pub use live::{Opening, RoomUser, RoomUsers};
 pub use messages::{Around, History, NewMessage, Posted, ReadUpTo, Receipt};
 pub use operator::Totals;
 pub use page::{DEFAULT_ROWS, List, MAX_ROWS, Page, Search};
+pub use passwords::is_checkable;
 pub use rooms::{Joined, NewRoomRequest, RoomChange};
 pub use sessions::{Device, SignedIn, Token, Who};
 pub use setup::{SETUP_TIME, SetupRequest};

@@ -1,9 +1,12 @@
-//! Passwords: argon2id on a bounded pool, so that a flood of sign-ins never starves the rest.
+//! Passwords: argon2id on a bounded pool, so that a flood of sign-ins never starves the rest. The hashes
+//! that accounts of another chat came with, by bcrypt, are checked as well, and replaced when they fit.
 
 use super::error::Error;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use bcrypt::HashParts;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
@@ -14,6 +17,12 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// So many may wait for the pool; at 60 ms a hash nobody waits longer than a few seconds.
 const WAITING: usize = 64;
+/// The costs of bcrypt that are checked. Each doubles the time: the highest takes about a second, and
+/// whoever chose more than that would keep everybody else waiting.
+const BCRYPT_COSTS: RangeInclusive<u32> = 4..=14;
+/// What the bcrypt hashes begin with that are of one and the same algorithm. `$2x$` marks those of a
+/// faulty one.
+const BCRYPT_MARKS: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
 /// Hashes and checks passwords.
 pub struct Passwords {
@@ -28,6 +37,13 @@ struct Hasher {
     computed: AtomicU64,
     /// The hash of no password, checked where there is none, so that it is as much work.
     nobody: PasswordHash,
+}
+
+/// A hash that a password can be checked against.
+enum Known<'a> {
+    Argon(Box<PasswordHash>),
+    /// As accounts have that came from another chat.
+    Bcrypt(&'a str),
 }
 
 /// Whether a password is right.
@@ -106,18 +122,50 @@ impl Hasher {
     }
 
     fn check(&self, password: &str, known: Option<&str>) -> Result<Verdict, Error> {
-        let known = known.and_then(|text| PasswordHash::new(text).ok());
-        let known = known.filter(can_be_checked);
-        let hash = known.as_ref().unwrap_or(&self.nobody);
+        let known = known.and_then(Known::read);
         self.computed.fetch_add(1, Ordering::Relaxed);
-        let fits = self.argon.verify_password(password.as_bytes(), hash);
-        if fits.is_err() || known.is_none() {
+        let (fits, is_ours) = match &known {
+            None => {
+                self.fits(password, &self.nobody);
+                (false, true)
+            }
+            Some(Known::Argon(hash)) => (
+                self.fits(password, hash),
+                made_as(hash) == made_as(&self.nobody),
+            ),
+            // What is beyond 72 bytes counts for nothing, there as everywhere.
+            Some(Known::Bcrypt(hash)) => (bcrypt::verify(password, hash).unwrap_or(false), false),
+        };
+        if !fits {
             return Ok(Verdict::Wrong);
         }
-        let is_ours = made_as(hash) == made_as(&self.nobody);
         let better = (!is_ours).then(|| self.make(password)).transpose()?;
         Ok(Verdict::Right { better })
     }
+
+    fn fits(&self, password: &str, hash: &PasswordHash) -> bool {
+        let fits = self.argon.verify_password(password.as_bytes(), hash);
+        fits.is_ok()
+    }
+}
+
+impl<'a> Known<'a> {
+    /// Reads a hash; nothing for one that no password has.
+    fn read(text: &'a str) -> Option<Self> {
+        if BCRYPT_MARKS.iter().any(|mark| text.starts_with(mark)) {
+            let parts: HashParts = text.parse().ok()?;
+            return BCRYPT_COSTS
+                .contains(&parts.get_cost())
+                .then_some(Self::Bcrypt(text));
+        }
+        let hash = PasswordHash::new(text).ok()?;
+        can_be_checked(&hash).then(|| Self::Argon(Box::new(hash)))
+    }
+}
+
+/// Whether some password may fit a hash, so that it is worth keeping.
+pub fn is_checkable(hash: &str) -> bool {
+    Known::read(hash).is_some()
 }
 
 fn hash(argon: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, Error> {

@@ -12,6 +12,7 @@ mod exit;
 mod export;
 mod healthcheck;
 mod import;
+mod import_sequelize;
 mod log;
 mod notify;
 mod pages;
@@ -99,6 +100,8 @@ enum Command {
     Export(export::Export),
     /// Bring in what "chatd export" has written, whether or not the server runs
     Import(import::Import),
+    /// Take over the database of a chat made with Node, Express, Sequelize and MySQL
+    ImportSequelize(import_sequelize::ImportSequelize),
     /// See and delete rooms, whether or not the server runs
     Room(room::Room),
     /// See and end sign-ins, whether or not the server runs
@@ -133,6 +136,7 @@ impl Cli {
             Command::Restore(restore) => restore.run(self.places),
             Command::Export(export) => export.run(self.places),
             Command::Import(import) => import.run(self.places),
+            Command::ImportSequelize(import) => import.run(self.places),
             Command::Room(room) => room.run(self.places),
             Command::Session(session) => session.run(self.places),
             Command::Stats(stats) => stats.run(self.places),

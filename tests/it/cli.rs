@@ -13,6 +13,8 @@ mod import;
 mod inside;
 mod pages;
 mod proxies;
+#[cfg(feature = "mysql")]
+mod sequelize;
 mod serve;
 mod service;
 mod setup;

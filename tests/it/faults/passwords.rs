@@ -1,6 +1,8 @@
 //! Passwords: a flood of sign-ins costs the others nothing but their share, each sign-in computes one
 //! hash, and no stranger locks anybody out.
 
+mod bcrypt;
+
 use super::super::harness::{Answer, App, Executable, PASSWORD, Person, executable, soon};
 use super::{either, full, report};
 use argon2::password_hash::{PasswordHasher, phc::PasswordHash};
@@ -169,6 +171,11 @@ async fn a_sign_in_computes_one_hash_whatever_there_is_to_check() {
         "$argon2id$v=19$m=1,t=0,p=0$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
         "$argon2id$v=7$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
         "$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+        "$2b$10$tooshort",
+        "$2b$03$abcdefghijklmnopqrstuuJ2B5P9m6pVJ1Y0T3iD6iTnU1a2b3c4e",
+        "$2b$15$abcdefghijklmnopqrstuuJ2B5P9m6pVJ1Y0T3iD6iTnU1a2b3c4e",
+        "$2x$04$abcdefghijklmnopqrstuuJ2B5P9m6pVJ1Y0T3iD6iTnU1a2b3c4e",
+        "$2b$31$abcdefghijklmnopqrstuu",
     ];
     cases.extend(hashes.map(|hash| ("carol", Some(hash), PASSWORD)));
     let count = cases.len();

@@ -1,0 +1,342 @@
+//! Rooms with their members and invites.
+
+use super::accounts::Accounts;
+use super::ids::OldId;
+use super::names::clean;
+use super::notes::{Kind, Notes, quoted};
+use super::old::{OldInvite, OldMember, OldRoom, OldTime};
+use crate::model::{
+    Description, Entry, InviteEntry, MemberEntry, RoomEntry, RoomId, RoomName, Time, UserId,
+};
+use std::collections::{HashMap, HashSet};
+
+/// The longest name of a room, in characters.
+const NAME_CHARS: usize = 80;
+/// The longest description, in characters.
+const DESCRIPTION_CHARS: usize = 500;
+/// What a room is called that has no name.
+const NAMELESS: &str = "Room";
+/// The longest code of an invite, in bytes.
+const CODE_BYTES: usize = 128;
+/// What members are called who may change a room.
+const ADMIN_ROLES: [&str; 3] = ["admin", "owner", "creator"];
+
+/// What is known of a room's messages before they are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Talk {
+    /// How many there will be.
+    pub messages: i64,
+    /// When the first was written.
+    pub first: Option<Time>,
+}
+
+/// A room that is taken over.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub entry: RoomEntry,
+    members: Vec<MemberEntry>,
+    invites: Vec<InviteEntry>,
+    pub talk: Talk,
+}
+
+impl Room {
+    /// The room and what belongs to it, but for its messages.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        let members = self.members.iter().cloned().map(Entry::Member);
+        let invites = self.invites.iter().cloned().map(Entry::Invite);
+        std::iter::once(Entry::Room(self.entry.clone()))
+            .chain(members)
+            .chain(invites)
+    }
+}
+
+/// All rooms that are taken over.
+pub(super) struct Rooms {
+    rooms: Vec<Room>,
+    by_old: HashMap<OldId, usize>,
+}
+
+/// The rows that rooms are made of.
+pub(super) struct OldRooms {
+    pub rooms: Vec<OldRoom>,
+    pub members: Vec<OldMember>,
+    pub invites: Vec<OldInvite>,
+    pub talk: HashMap<OldId, Talk>,
+}
+
+impl Rooms {
+    /// Takes them over.
+    pub fn take(old: OldRooms, accounts: &mut Accounts, now: Time, notes: &mut Notes) -> Self {
+        let mut taken = Self {
+            rooms: Vec::new(),
+            by_old: HashMap::new(),
+        };
+        let mut owners = Vec::new();
+        for room in old.rooms {
+            let Some(id) = taken.admit(&room, notes) else {
+                continue;
+            };
+            let talk = old.talk.get(&id).copied().unwrap_or_default();
+            taken.by_old.insert(id.clone(), taken.rooms.len());
+            taken.rooms.push(new_room(&id, &room, talk, now, notes));
+            owners.push((id, accounts.get(room.created_by.as_ref())));
+        }
+        let mut there = HashSet::new();
+        for member in &old.members {
+            taken.add_member(member, accounts, &mut there, now, notes);
+        }
+        for (room, (id, owner)) in taken.rooms.iter_mut().zip(owners) {
+            own(room, &id, owner, accounts, notes);
+        }
+        taken.add_invites(old.invites, accounts, now, notes);
+        taken
+    }
+
+    /// The id of a room that is to be taken over.
+    fn admit(&self, room: &OldRoom, notes: &mut Notes) -> Option<OldId> {
+        let name = quoted(room.name.as_deref().unwrap_or_default());
+        let Some(id) = room.id.clone() else {
+            notes.add(Kind::RoomLeftOut, "a room", format!("{name} has no id"));
+            return None;
+        };
+        let why = if room.deleted_at.is_set() {
+            format!("{name} was deleted there")
+        } else if self.by_old.contains_key(&id) {
+            format!("{name} has the id of another one")
+        } else {
+            return Some(id);
+        };
+        notes.add(Kind::RoomLeftOut, format!("room {id}"), why);
+        None
+    }
+
+    fn add_member(
+        &mut self,
+        old: &OldMember,
+        accounts: &Accounts,
+        there: &mut HashSet<(RoomId, UserId)>,
+        now: Time,
+        notes: &mut Notes,
+    ) {
+        if old.deleted_at.is_set() {
+            return;
+        }
+        let id = |id: &Option<OldId>| {
+            id.as_ref()
+                .map_or_else(|| "NULL".to_owned(), OldId::to_string)
+        };
+        let about = format!("user {} in room {}", id(&old.user), id(&old.room));
+        let room = old.room.as_ref().and_then(|room| self.by_old.get(room));
+        let why = match (room, accounts.get(old.user.as_ref())) {
+            (None, _) => "there is no such room",
+            (_, None) => "there is no such user",
+            (Some(room), Some(user)) => {
+                let room = &mut self.rooms[*room];
+                if there.insert((room.entry.id, user)) {
+                    let role = old.role.as_deref().unwrap_or_default().to_lowercase();
+                    let joined = old.joined_at.sensible(now);
+                    room.members.push(MemberEntry {
+                        room_id: room.entry.id,
+                        user_id: user,
+                        is_admin: ADMIN_ROLES.contains(&role.as_str()),
+                        joined_at: joined.unwrap_or(room.entry.created_at),
+                        read_seq: room.talk.messages,
+                    });
+                    return;
+                }
+                "it stands there twice"
+            }
+        };
+        notes.add(Kind::MemberLeftOut, about, why);
+    }
+
+    /// Adds the invites, the oldest first: the newest one of a room is the room's.
+    fn add_invites(
+        &mut self,
+        mut old: Vec<OldInvite>,
+        accounts: &Accounts,
+        now: Time,
+        notes: &mut Notes,
+    ) {
+        let age = |invite: &OldInvite| (invite.created_at.sensible(now), invite.code.clone());
+        old.sort_by_cached_key(age);
+        let mut codes = HashSet::new();
+        for invite in old {
+            let code = invite.code.as_deref().unwrap_or_default().trim();
+            let room = invite.room.as_ref().and_then(|room| self.by_old.get(room));
+            let about = format!("invite {}", quoted(code));
+            let why = match room {
+                None => "there is no such room",
+                Some(_) if !can_be_opened(code) => "its code cannot stand in a link",
+                Some(_) if !codes.insert(code.to_owned()) => "another one has the same code",
+                Some(_) if invite.deleted_at.is_set() => "it was deleted there",
+                Some(room) => {
+                    let room = &mut self.rooms[*room];
+                    let entry = new_invite(&invite, code, &room.entry, accounts, now);
+                    room.invites.push(entry);
+                    continue;
+                }
+            };
+            notes.add(Kind::InviteLeftOut, about, why);
+        }
+        for room in &mut self.rooms {
+            end_but_newest(room, now, notes);
+        }
+    }
+
+    /// The room of an old id; nothing if there is none.
+    pub fn get(&self, old: Option<&OldId>) -> Option<usize> {
+        self.by_old.get(old?).copied()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Room] {
+        &self.rooms
+    }
+}
+
+fn new_room(id: &OldId, old: &OldRoom, talk: Talk, now: Time, notes: &mut Notes) -> Room {
+    let about = format!("room {id}");
+    let old_name = old.name.as_deref().unwrap_or_default();
+    let name = RoomName::new(old_name).map(|name| name.to_string());
+    let name = name.unwrap_or_else(|_| {
+        let cleaned = RoomName::new(&clean(old_name, NAME_CHARS));
+        let name = cleaned.map_or_else(|_| NAMELESS.to_owned(), |name| name.to_string());
+        let change = format!("name {} → {}", quoted(old_name), quoted(&name));
+        notes.add(Kind::RoomChanged, &about, change);
+        name
+    });
+    let old_text = old.description.as_deref().unwrap_or_default().trim();
+    let description = if Description::new(old_text).is_ok() {
+        old_text.to_owned()
+    } else {
+        let what = format!("its description is cut at {DESCRIPTION_CHARS} characters");
+        notes.add(Kind::RoomChanged, &about, what);
+        old_text.chars().take(DESCRIPTION_CHARS).collect()
+    };
+    let is_private = old.is_private.unwrap_or_else(|| {
+        let what = "whether it is private cannot be read; it is private now";
+        notes.add(Kind::RoomChanged, &about, what);
+        true
+    });
+    let (created_at, wrong) = old.created_at.mended(now, talk.first.unwrap_or(now));
+    if let Some(wrong) = wrong {
+        notes.add(Kind::TimeMended, &about, format!("{wrong} → {created_at}"));
+    }
+    Room {
+        entry: RoomEntry {
+            id: id.room(),
+            name,
+            description: Some(description).filter(|text| !text.is_empty()),
+            is_private,
+            // Who it is becomes known with the members.
+            created_by: super::ids::nobody(),
+            created_at,
+        },
+        members: Vec::new(),
+        invites: Vec::new(),
+        talk,
+    }
+}
+
+/// Gives a room its owner, who is in it: its creator, else whoever has been in it longest.
+fn own(
+    room: &mut Room,
+    id: &OldId,
+    creator: Option<UserId>,
+    accounts: &mut Accounts,
+    notes: &mut Notes,
+) {
+    let about = format!("room {id}");
+    let owner = creator.unwrap_or_else(|| {
+        let oldest = room.members.iter().min_by_key(|member| member.joined_at);
+        let (owner, who) = match oldest {
+            Some(member) => (member.user_id, "its first member has it"),
+            None => (
+                accounts.nobody(notes),
+                "nobody has it, since nobody is in it",
+            ),
+        };
+        notes.add(
+            Kind::RoomChanged,
+            &about,
+            format!("its creator is gone; {who}"),
+        );
+        owner
+    });
+    room.entry.created_by = owner;
+    let of_owner = |member: &&mut MemberEntry| member.user_id == owner;
+    match room.members.iter_mut().find(of_owner) {
+        Some(member) => member.is_admin = true,
+        None => room.members.push(MemberEntry {
+            room_id: room.entry.id,
+            user_id: owner,
+            is_admin: true,
+            joined_at: room.entry.created_at,
+            read_seq: room.talk.messages,
+        }),
+    }
+}
+
+fn new_invite(
+    old: &OldInvite,
+    code: &str,
+    room: &RoomEntry,
+    accounts: &Accounts,
+    now: Time,
+) -> InviteEntry {
+    let created_at = old.created_at.sensible(now).unwrap_or(room.created_at);
+    let expires_at = match old.expires_at {
+        OldTime::None => None,
+        OldTime::At(time) => Some(time),
+        // It was meant to end.
+        OldTime::Wrong => Some(created_at),
+    };
+    InviteEntry {
+        token: code.to_owned(),
+        room_id: room.id,
+        created_by: accounts
+            .get(old.created_by.as_ref())
+            .unwrap_or(room.created_by),
+        created_at,
+        expires_at,
+        max_uses: old.max_uses.filter(|most| *most > 0),
+        uses: old.uses.unwrap_or(0).max(0),
+        revoked_at: (old.is_active == Some(false)).then_some(now),
+    }
+}
+
+/// Ends all invites of a room but one: the newest that lets somebody in, or else the newest.
+fn end_but_newest(room: &mut Room, now: Time, notes: &mut Notes) {
+    let is_open = |invite: &InviteEntry| invite.revoked_at.is_none();
+    let is_good = |invite: &InviteEntry| {
+        is_open(invite)
+            && invite.expires_at.is_none_or(|end| end > now)
+            && invite.max_uses.is_none_or(|most| invite.uses < most)
+    };
+    let newest = room.invites.iter().rposition(is_good);
+    let newest = newest.or_else(|| room.invites.iter().rposition(is_open));
+    let Some(newest) = newest else {
+        return;
+    };
+    let newest = room.invites.remove(newest);
+    for invite in &mut room.invites {
+        if is_good(invite) {
+            let about = format!("invite {}", quoted(&invite.token));
+            let why = format!("{} is newer", quoted(&newest.token));
+            notes.add(Kind::InviteEnded, about, why);
+        }
+        if is_open(invite) {
+            invite.revoked_at = Some(now);
+        }
+    }
+    room.invites.push(newest);
+}
+
+/// Whether a code may stand in a link, with what is unreserved there (RFC 3986, section 2.3).
+fn can_be_opened(code: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    (1..=CODE_BYTES).contains(&code.len())
+        && code.bytes().all(is_plain)
+        && ![".", ".."].contains(&code)
+}
