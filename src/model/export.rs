@@ -22,7 +22,7 @@ pub enum Entry {
     Member(MemberEntry),
     /// Somebody who may not come into a room.
     Ban(BanEntry),
-    /// An invite, good or not. The last one of a room is the room's; the others are revoked.
+    /// An invite, good or not. The newest of a room that was not revoked is the one that is shown.
     Invite(InviteEntry),
     /// A message. Those of a room come in the order of `seq`: 1, 2, 3 …
     Message(MessageEntry),

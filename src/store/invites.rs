@@ -1,4 +1,4 @@
-//! Invites: one that counts a room, and what became of the earlier ones.
+//! Invites: the one that a room shows, and what became of the earlier ones.
 
 use super::Error;
 use super::sql::{Row, Tx, values};
@@ -66,17 +66,18 @@ pub(crate) fn get(tx: &mut Tx<'_>, token: &str) -> Result<Option<InviteRow>, Err
     )
 }
 
-/// The invites of a room that were not revoked; one at most.
+/// The newest invite of a room that was not revoked. There may be others in a room from elsewhere.
 pub(crate) fn of_room(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<InviteRow>, Error> {
-    tx.one(
+    let invites = tx.all(
         "SELECT token, room_id, created_by, created_at, expires_at, max_uses, uses, revoked_at
          FROM room_invites WHERE room_id = ? AND revoked_at IS NULL",
         values![room],
         read,
-    )
+    )?;
+    Ok(invites.into_iter().max_by_key(|invite| invite.created_at))
 }
 
-/// Ends the room's invite and says whether there was one.
+/// Ends what invites a room has and says whether there were any.
 pub(crate) fn revoke(tx: &mut Tx<'_>, room: RoomId, at: Time) -> Result<bool, Error> {
     let ended = tx.execute(
         "UPDATE room_invites SET revoked_at = ? WHERE room_id = ? AND revoked_at IS NULL",

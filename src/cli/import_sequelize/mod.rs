@@ -27,7 +27,7 @@ $CHATD_IMPORT_PASSWORD, or in the file that $CHATD_IMPORT_PASSWORD__FILE names.
 - Passwords by bcrypt work at the next sign-in, and are kept by argon2id from then on.
 - The messages of a room are numbered by their time. All count as read by all members. One that is
   longer than 4,000 characters becomes several, and one with nothing to see a deleted one.
-- The newest invite of a room keeps working, with its old code.
+- Invites keep working, with their old codes. A new one in a room ends all of that room.
 - Nobody is an admin of the server afterwards; \"chatd user role ada admin\" makes one.
 
 What cannot be kept as it was is told, the first five of each kind, and with --json all: one

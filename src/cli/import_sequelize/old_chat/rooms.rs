@@ -179,9 +179,6 @@ impl Rooms {
             };
             notes.add(Kind::InviteLeftOut, about, why);
         }
-        for room in &mut self.rooms {
-            end_but_newest(room, now, notes);
-        }
     }
 
     /// The room of an old id; nothing if there is none.
@@ -304,33 +301,6 @@ fn new_invite(
         uses: old.uses.unwrap_or(0).max(0),
         revoked_at: (old.is_active == Some(false)).then_some(now),
     }
-}
-
-/// Ends all invites of a room but one: the newest that lets somebody in, or else the newest.
-fn end_but_newest(room: &mut Room, now: Time, notes: &mut Notes) {
-    let is_open = |invite: &InviteEntry| invite.revoked_at.is_none();
-    let is_good = |invite: &InviteEntry| {
-        is_open(invite)
-            && invite.expires_at.is_none_or(|end| end > now)
-            && invite.max_uses.is_none_or(|most| invite.uses < most)
-    };
-    let newest = room.invites.iter().rposition(is_good);
-    let newest = newest.or_else(|| room.invites.iter().rposition(is_open));
-    let Some(newest) = newest else {
-        return;
-    };
-    let newest = room.invites.remove(newest);
-    for invite in &mut room.invites {
-        if is_good(invite) {
-            let about = format!("invite {}", quoted(&invite.token));
-            let why = format!("{} is newer", quoted(&newest.token));
-            notes.add(Kind::InviteEnded, about, why);
-        }
-        if is_open(invite) {
-            invite.revoked_at = Some(now);
-        }
-    }
-    room.invites.push(newest);
 }
 
 /// Whether a code may stand in a link, with what is unreserved there (RFC 3986, section 2.3).
