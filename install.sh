@@ -428,6 +428,8 @@ main() {
     printf '%s\n' "$built"
     exit 0
   fi
+  # The service's user has to get at what root makes here.
+  umask 022
   trap sweep EXIT
   build_as_caller
   bring_binary
