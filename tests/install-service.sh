@@ -64,10 +64,10 @@ mkdir -p "/srv/sysroot/lib/rustlib/$(uname -m)-unknown-linux-musl"
 chown -R chatd-builder: "$home"
 cd /
 
-# install.sh as sudo runs it.
+# install.sh as sudo runs it, with a folder for what is built if $target_dir names one.
 install() {
   env -i PATH="$stand_ins:/usr/sbin:/usr/bin:/sbin:/bin" HOME=/root SUDO_USER=chatd-builder PREFIX="${bin%/bin}" \
-    sh "$home/chatd/install.sh" "$@"
+    ${target_dir:+CARGO_TARGET_DIR="$target_dir"} sh "$home/chatd/install.sh" "$@"
 }
 
 as_chatd() { setpriv --reuid=chatd --regid=chatd --clear-groups "$@"; }
@@ -135,6 +135,12 @@ tells_of_the_service() {
   equal "$(grep systemctl "$asked" || true)" ""
 }
 
+builds_where_it_is_called() {
+  cd "$home"
+  target_dir=here install
+  cmp /srv/built "$home"/here/*/release/chatd
+}
+
 names_another_data_folder() {
   set_data_dir /srv/chat
   install --service
@@ -182,6 +188,7 @@ test_that "a configuration that the service could not use is told before anythin
 test_that "when the new one does not start it says how to go back" says_how_to_go_back
 test_that "an upgrade leaves the data" keeps_the_data
 test_that "without --service it says which executable the service goes on with" tells_of_the_service
+test_that "a relative folder for what is built is where it is called from" builds_where_it_is_called
 test_that "the unit names another data folder, and one that it would not see is refused" names_another_data_folder
 test_that "a service that does not stop is told, and everything stays" stays_while_the_service_does
 test_that "--uninstall keeps configuration and data, and names what restores have left" keeps_what_is_not_its_own
