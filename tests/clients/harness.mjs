@@ -76,6 +76,11 @@ export class Server {
     }
   }
 
+  /** The end of what it printed and logged. */
+  get log() {
+    return this.#log;
+  }
+
   /** The link by which the first admin is made, if it has printed one. */
   get setupLink() {
     return this.#log.match(/http\S+\/setup#\S+/)?.[0];
