@@ -233,9 +233,10 @@ async fn whoever_polls_again_before_taking_the_last_answer_is_let_go() {
     let mut bob = lounge.bob.connect_by(Transport::Polling).await;
     let join = json!({ "roomId": lounge.room });
     bob.ask("join_room", join).await.unwrap();
-    // More than the kernels take for somebody who does not read, and less than bob would be cut for.
+    // More than the kernels take for somebody who does not read, and less than bob would be cut for, however
+    // long it takes.
     let content = "\u{4e2d}".repeat(4000);
-    for _ in 0..60 {
+    for _ in 0..42 {
         lounge.ada.say(&lounge.room, &content).await;
     }
     let upgrade = bob.upgrade_url();

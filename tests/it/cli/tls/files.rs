@@ -85,11 +85,12 @@ fn refused(place: &Place, pair: &Pair) -> String {
     });
     assert!(!place.data.exists());
     let [serve, check] = said;
-    let (place, check) = check.split_once(": ").unwrap();
-    assert!(
-        place.ends_with("CHATD_TLS__CERTIFICATE") || place.ends_with("CHATD_TLS__KEY"),
-        "{place}"
-    );
+    let (key, check) = check
+        .strip_prefix("chatd: ")
+        .unwrap()
+        .split_once(": ")
+        .unwrap();
+    assert!(["CHATD_TLS__CERTIFICATE", "CHATD_TLS__KEY"].contains(&key));
     assert!(serve.ends_with(check), "{serve}{check}");
     serve
 }
