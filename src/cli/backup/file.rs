@@ -6,9 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::fs::{
-    DirBuilder, File, OpenOptions, Permissions, remove_dir_all, remove_file, rename,
-};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, remove_dir_all, remove_file, rename};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -301,10 +299,11 @@ impl Unfinished {
         if self.replaces {
             rename(&self.on_its_way, &self.path).map_err(failed)?;
         } else {
-            self.name_what_is_new().map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists => is_there(&self.path),
-                _ => failed(error),
-            })?;
+            self.name_what_is_new()
+                .map_err(|error| match error.kind() {
+                    ErrorKind::AlreadyExists => is_there(&self.path),
+                    _ => failed(error),
+                })?;
         }
         let folder = self.path.parent().filter(|parent| *parent != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))

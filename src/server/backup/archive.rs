@@ -43,7 +43,7 @@ pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::R
     let manifest = serde_json::to_vec_pretty(&source.manifest)?;
     append(MANIFEST, manifest.len() as u64, &mut &manifest[..])?;
     append(SECRET, source.secret.len() as u64, &mut &source.secret[..])?;
-    let mut database = Told {
+    let mut database = Watched {
         from: source.database.take(source.bytes),
         done: 0,
         all: source.bytes,
@@ -54,14 +54,14 @@ pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::R
 }
 
 /// What is read of a file, told.
-struct Told<R, F> {
+struct Watched<R, F> {
     from: R,
     done: u64,
     all: u64,
     told: F,
 }
 
-impl<R: Read, F: FnMut(u64, u64)> Read for Told<R, F> {
+impl<R: Read, F: FnMut(u64, u64)> Read for Watched<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer)?;
         self.done += count as u64;

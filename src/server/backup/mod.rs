@@ -111,8 +111,7 @@ impl Source {
         };
         let database = File::open(&path).map_err(named)?;
         let bytes = database.metadata().map_err(named)?.len();
-        let contents =
-            contents(&path, || false).map_err(|error| named(io::Error::other(error)))?;
+        let contents = contents(&path, || false).map_err(|error| named(io::Error::other(error)))?;
         let secret = secret_in(folder)?.ok_or_else(|| {
             io::Error::other("the data folder has no jwt.secret; start the server")
         })?;
@@ -163,8 +162,7 @@ pub fn open_export(folder: &Path) -> io::Result<Export> {
 pub fn verify(folder: &Path, manifest: &Manifest, stop: &Stop) -> Result<(), BackupError> {
     stop.look()?;
     let database = folder.join(DATABASE);
-    let damaged =
-        |error: crate::store::Error| stop.reason(BackupError::Damaged(error.to_string()));
+    let damaged = |error: crate::store::Error| stop.reason(BackupError::Damaged(error.to_string()));
     let is_stopped = || {
         let stop = stop.clone();
         move || stop.is_wanted()

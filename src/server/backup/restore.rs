@@ -4,8 +4,8 @@
 use super::{BackupError, Manifest, Stop, unpack, verify};
 use crate::model::Time;
 use crate::server::data_folder::{
-    CERTIFICATES, DATABASE, DataFolder, FILE_MODE, FOLDER_MODE, FolderError, LOST_AND_FOUND, SECRET,
-    absolute, is_ours,
+    CERTIFICATES, DATABASE, DataFolder, FILE_MODE, FOLDER_MODE, FolderError, LOST_AND_FOUND,
+    SECRET, absolute, is_ours,
 };
 use crate::store::backup::give_to_owner;
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
@@ -346,7 +346,9 @@ fn has_else(folder: &Path) -> io::Result<bool> {
         let name = entry?.file_name();
         count += 1;
         is_marked |= name == MARK;
-        has_else |= ![MARK, SECRET, DATABASE, CERTIFICATES].iter().any(|ours| name == *ours);
+        has_else |= ![MARK, SECRET, DATABASE, CERTIFICATES]
+            .iter()
+            .any(|ours| name == *ours);
     }
     Ok(has_else || (count > 0 && !is_marked))
 }

@@ -140,7 +140,10 @@ fn settle(folder: &Path, schema: i64) -> io::Result<()> {
 
 /// The schema in the name of a copy whose upgrade is not known to be done.
 fn of_unfinished(name: &str) -> Option<i64> {
-    name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
+    name.strip_prefix(PREFIX)?
+        .strip_suffix(SUFFIX)?
+        .parse()
+        .ok()
 }
 
 fn remove(file: &Path) -> io::Result<()> {
