@@ -133,9 +133,8 @@ fn settle(folder: &Path, schema: i64) -> io::Result<()> {
     }
     if is_changed {
         File::open(folder)?.sync_all()?;
-        forget_old(folder)?;
     }
-    Ok(())
+    forget_old(folder)
 }
 
 /// The schema in the name of a copy whose upgrade is not known to be done.
