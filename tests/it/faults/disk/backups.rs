@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 fn before() -> u32 {
     either(1_000_000, 100_000)
 }
-/// Messages a second that are said before a backup and amid it, at least: in full about 1,000.
-fn least_rate() -> f64 {
-    either(800.0, 50.0)
-}
+/// Messages a second that are to be said while a backup is made. Where a machine takes fewer even without
+/// one, the report says so.
+const RATE: f64 = 1_000.0;
+/// Of the rate before a backup, or of the one that is asked for, so much is left amid it at least.
+const LEFT: f64 = 0.5;
 /// Those who say them.
 const SPEAKERS: usize = 32;
 /// So many are acknowledged before it begins.
@@ -142,8 +143,15 @@ async fn a_backup_holds_what_was_acknowledged_before_it_began_and_holds_nobody_u
         f64::from(u32::try_from(count).unwrap()) / time.as_secs_f64()
     };
     let (rate_before, rate_amid) = (rate(before, began - sent), rate(count, ended - began));
-    assert!(rate_before >= least_rate(), "{rate_before} a second before");
-    assert!(rate_amid >= least_rate(), "{rate_amid} a second amid it");
+    assert!(
+        rate_amid >= LEFT * rate_before.min(RATE),
+        "{rate_before} a second before it, and {rate_amid} amid it"
+    );
+    let is_slow = if rate_before < RATE {
+        "; this machine takes fewer than 1,000 a second here without a backup, too"
+    } else {
+        ""
+    };
     assert!(most < MOST_WAIT, "an ack took {most:?}");
     run(args(&["backup", "--verify"]), folder.path()).await;
     drop(server);
@@ -169,7 +177,7 @@ async fn a_backup_holds_what_was_acknowledged_before_it_began_and_holds_nobody_u
         format_args!(
             "{} MiB in {took:.1?}, {promised} acknowledged before all there; {count} acks amid it, {rate_amid:.0} a \
              second, p99 {p99:.1?}, longest {most:.1?} (before: {rate_before:.0} a second, {p99_before:.1?}, \
-             {most_before:.1?})",
+             {most_before:.1?}){is_slow}",
             std::fs::metadata(executable::data(server.root()).join("chatd.db"))
                 .unwrap()
                 .len()
