@@ -10,10 +10,10 @@ pub(super) use file::{Counted, FillError, Target, Temporary, is_standard, read};
 pub(super) use take::{size, written_to};
 
 use super::{Failure, Places, block_on, say};
-use crate::server::backup::{BackupError, Manifest, unpack, verify};
+use crate::server::backup::{BackupError, Manifest, Stop, unpack, verify};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +45,7 @@ pub(super) struct Backup {
 impl Backup {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
         if self.verify {
-            return block_on(interruptible(check(self.file)));
+            return block_on(check(self.file));
         }
         let config = places.load_quietly()?;
         let target = Target::open_binary(&self.file, self.force)?;
@@ -65,15 +65,51 @@ pub(super) async fn interruptible_with<T>(
     work: impl Future<Output = Result<T, Failure>>,
     left: &str,
 ) -> Result<T, Failure> {
-    let signals = || {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok::<_, std::io::Error>((interrupt, signal(SignalKind::terminate())?))
-    };
-    let (mut interrupt, mut terminate) = signals().map_err(Failure::failed)?;
+    let mut signals = Signals::new()?;
     tokio::select! {
         done = work => done,
-        _ = interrupt.recv() => Err(Failure::failed(format!("interrupted{left}"))),
-        _ = terminate.recv() => Err(Failure::failed(format!("told to stop{left}"))),
+        what = signals.next() => Err(Failure::failed(format!("{what}{left}"))),
+    }
+}
+
+/// The same for what blocks, which is told that it is to stop. It is waited for in any case, so that
+/// what is said of it is what became of it.
+pub(super) async fn stoppable<T: Send + 'static>(
+    work: impl FnOnce(&Stop) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let stop = Stop::default();
+    let mut signals = Signals::new()?;
+    let told = stop.clone();
+    let work = blocking(move || work(&told));
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        _ = signals.next() => stop.want(),
+    }
+    work.await
+}
+
+/// By which somebody wants a command to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let of = |kind| signal(kind).map_err(Failure::failed);
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one, and says what it means.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "told to stop",
+        }
     }
 }
 
@@ -87,19 +123,19 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Restores a backup to a temporary folder, and says what is in it.
 async fn check(path: PathBuf) -> Result<(), Failure> {
-    let folder = Temporary::make()?;
-    let place = folder.path().to_owned();
-    let manifest = blocking(move || {
-        let from = read(&path)?;
-        let named = |error| {
-            let hint = match &error {
-                BackupError::Unwritten { .. } => "; name a place with more room in $TMPDIR",
-                _ => "",
-            };
-            Failure::failed(format!("{}: {error}{hint}", shown(&path)))
+    let manifest = stoppable(move |stop| {
+        let folder = Temporary::make()?;
+        let from = read(&path, stop)?;
+        let named = |error| match error {
+            BackupError::Stopped => Failure::failed(format!("{error}; nothing was changed")),
+            BackupError::Unwritten { .. } => Failure::failed(format!(
+                "{}: {error}; name a place with more room in $TMPDIR",
+                shown(&path)
+            )),
+            _ => Failure::failed(format!("{}: {error}", shown(&path))),
         };
-        let manifest = unpack(from, &place).map_err(named)?;
-        verify(&place, &manifest).map_err(named)?;
+        let manifest = unpack(from, folder.path(), stop).map_err(named)?;
+        verify(folder.path(), &manifest, stop).map_err(named)?;
         Ok(manifest)
     });
     let manifest = manifest.await?;

@@ -107,7 +107,7 @@ async fn write(
         };
         Ok((end, to.bytes))
     });
-    let ((end, bytes), path) = interruptible(written).await?;
+    let ((end, bytes), path) = written.await?;
     say(&format!(
         "Wrote {}: {}, with {}, in {:.1} s.",
         written_to(path.as_deref()),

@@ -1,9 +1,9 @@
 //! `chatd restore`: a data folder of a backup.
 
-use super::backup::{blocking, interruptible, read, shown, summary};
+use super::backup::{read, shown, stoppable, summary};
 use super::{Failure, Places, block_on, say};
 use crate::chat::Clock;
-use crate::server::backup::{RestoreError, restore};
+use crate::server::backup::{BackupError, RestoreError, restore};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -32,20 +32,19 @@ pub(super) struct Restore {
 impl Restore {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
         let config = places.load_quietly()?;
-        let work = async {
-            let restored = blocking(move || {
-                let from = read(&self.file)?;
-                let now = Clock::default().now();
-                restore(from, &config.data.dir, self.force, now).map_err(|error| match error {
-                    RestoreError::Backup(_) => {
-                        Failure::failed(format!("{}: {error}", shown(&self.file)))
-                    }
-                    other => Failure::failed(other),
-                })
-            });
-            restored.await
-        };
-        let restored = block_on(interruptible(work))?;
+        let work = stoppable(move |stop| {
+            let from = read(&self.file, stop)?;
+            let now = Clock::default().now();
+            let restored = restore(from, &config.data.dir, self.force, now, stop);
+            restored.map_err(|error| match error {
+                RestoreError::Backup(BackupError::Stopped) => Failure::failed(error),
+                RestoreError::Backup(_) => {
+                    Failure::failed(format!("{}: {error}", shown(&self.file)))
+                }
+                other => Failure::failed(other),
+            })
+        });
+        let restored = block_on(work)?;
         let folder = restored.folder.display();
         say(&format!(
             "Restored {} to \"{folder}\", as of {}.",

@@ -1,14 +1,13 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
 use crate::chat::SECRET_BYTES;
+use crate::store::backup::give_to_owner;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, geteuid, test_kill_process};
+use rustix::process::{Pid, test_kill_process};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{
-    DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -288,21 +287,7 @@ impl DataFolder {
     /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
     /// user.
     fn give(&self, file: &File) -> io::Result<()> {
-        let Some((user, group)) = self.other_owner()? else {
-            return Ok(());
-        };
-        match fchown(file, Some(user), Some(group)) {
-            // Some containers have a root that may not do this, and need no more than they have.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            given => given,
-        }
-    }
-
-    /// The folder's owner and group, if this is root acting for somebody else.
-    fn other_owner(&self) -> io::Result<Option<(u32, u32)>> {
-        let folder = self.handle.metadata()?;
-        let other = geteuid().is_root() && folder.uid() != geteuid().as_raw();
-        Ok(other.then(|| (folder.uid(), folder.gid())))
+        give_to_owner(file, &self.handle.metadata()?)
     }
 }
 

@@ -1,11 +1,15 @@
 //! The files of backups and exports: made beside their final name, and read.
 
-use super::{Failure, blocking, shown};
-use rustix::fs::{FlockOperation, flock};
+use super::{Failure, blocking, interruptible, shown};
+use crate::server::backup::Stop;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
-use std::fs::{DirBuilder, File, OpenOptions, remove_dir_all, remove_file, rename};
+use rustix::process::geteuid;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, remove_dir_all, remove_file, rename};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Instead of a file: stdin or stdout.
@@ -18,16 +22,25 @@ const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 /// What the name of that folder begins with.
 const TEMPORARY: &str = "chatd-";
+/// Between two looks whether a pipe is still waited for.
+const BETWEEN_LOOKS: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
 
 pub(in crate::cli) fn is_standard(path: &Path) -> bool {
     path == Path::new(STANDARD)
 }
 
-/// Opens a backup, or stdin.
+/// Opens a backup, or stdin. What is read fails once a stop is wanted.
 ///
 /// # Errors
 /// A sentence that names it.
-pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(in crate::cli) fn read(path: &Path, stop: &Stop) -> Result<impl Read, Failure> {
+    let awaited = |file| Awaited {
+        file,
+        stop: stop.clone(),
+    };
     if is_standard(path) {
         let stdin = io::stdin();
         if stdin.is_terminal() {
@@ -35,9 +48,13 @@ pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
                 "a backup cannot be typed; name its file, or send it to stdin",
             ));
         }
-        return Ok(Box::new(stdin.lock()));
+        let file = stdin.as_fd().try_clone_to_owned();
+        return Ok(awaited(file.map_err(Failure::failed)?.into()));
     }
-    let file = File::open(path).map_err(|error| {
+    // A pipe that nobody writes to yet is waited for when it is read.
+    let mut file = OpenOptions::new();
+    file.read(true).custom_flags(flags(OFlags::NONBLOCK));
+    let file = file.open(path).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::NotFound => "; name the file that \"chatd backup\" has made",
             ErrorKind::PermissionDenied => "; run this as the user whom it belongs to",
@@ -45,7 +62,36 @@ pub(in crate::cli) fn read(path: &Path) -> Result<Box<dyn Read>, Failure> {
         };
         Failure::failed(format!("{} cannot be read: {error}{hint}", shown(path)))
     })?;
-    Ok(Box::new(file))
+    Ok(awaited(file))
+}
+
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
+/// A file or a pipe that is waited for until a stop is wanted.
+struct Awaited {
+    file: File,
+    stop: Stop,
+}
+
+impl Read for Awaited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.stop.is_wanted() {
+                return Err(io::Error::other("a stop is wanted"));
+            }
+            let mut wanted = [PollFd::new(&self.file, PollFlags::IN)];
+            match poll(&mut wanted, Some(&BETWEEN_LOOKS)) {
+                Ok(0) | Err(Errno::INTR) => continue,
+                polled => polled?,
+            };
+            match self.file.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
 }
 
 /// Where a backup or an export goes.
@@ -86,7 +132,8 @@ impl Target {
     }
 
     /// Has something written there, off the threads that wait; a file gets its name then. What is
-    /// written is named `what` in sentences. Says what came of it, and where it is.
+    /// written is named `what` in sentences. Says what came of it, and where it is. A wish to stop ends
+    /// it until the file is on disk, and is too late then.
     pub async fn fill<T: Send + 'static>(
         self,
         what: &'static str,
@@ -102,15 +149,17 @@ impl Target {
                         }
                     })
                 });
-                Ok((written.await?, None))
+                Ok((interruptible(written).await?, None))
             }
             Self::File(target) => {
                 // The file's name is taken away here when this is interrupted, whatever is still written.
                 let file = target.file();
                 let written = blocking(move || {
-                    let written = file
-                        .map_err(FillError::Target)
-                        .and_then(|file| filled(file, write));
+                    let written = file.map_err(FillError::Target).and_then(|file| {
+                        let done = filled(&file, write)?;
+                        file.sync_all()?;
+                        Ok(done)
+                    });
                     written.map_err(|error| match error {
                         FillError::Source(failure) => failure,
                         FillError::Target(error) => {
@@ -118,7 +167,7 @@ impl Target {
                         }
                     })
                 });
-                let done = written.await?;
+                let done = interruptible(written).await?;
                 let path = blocking(move || target.finish()).await?;
                 Ok((done, Some(path)))
             }
@@ -182,13 +231,25 @@ impl Unfinished {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(UNFINISHED);
         let unfinished = PathBuf::from(unfinished);
-        let file = OpenOptions::new()
+        let mut new = OpenOptions::new();
+        let opened = new
             .write(true)
-            .create(true)
-            .truncate(false)
+            .create_new(true)
             .mode(FILE_MODE)
-            .open(&unfinished)
-            .map_err(failed)?;
+            .open(&unfinished);
+        let is_new = opened.is_ok();
+        let opened = opened.or_else(|error| match error.kind() {
+            ErrorKind::AlreadyExists => new
+                .create_new(false)
+                .create(true)
+                .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+                .open(&unfinished),
+            _ => Err(error),
+        });
+        let file = opened.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => in_the_way(&unfinished),
+            _ => failed(error),
+        })?;
         // One that a killed command has left is taken over; one that is being written is not.
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => {
@@ -198,9 +259,19 @@ impl Unfinished {
             locked => locked.map_err(|error| failed(error.into()))?,
         }
         // It may have got its name between our opening it and the lock.
-        let [ours, there] = [file.metadata(), unfinished.metadata()];
-        if there.map_or(0, |there| there.ino()) != ours.map_err(failed)?.ino() {
+        let ours = file.metadata().map_err(failed)?;
+        let there = unfinished.symlink_metadata();
+        if there.map_or(0, |there| there.ino()) != ours.ino() {
             return Err(is_there(path));
+        }
+        if !is_new {
+            // It may be somebody else's, who wants to read it, or a second name of something precious.
+            let is_own = ours.is_file() && ours.nlink() == 1 && ours.uid() == geteuid().as_raw();
+            if !is_own {
+                return Err(in_the_way(&unfinished));
+            }
+            let private = Permissions::from_mode(FILE_MODE);
+            file.set_permissions(private).map_err(failed)?;
         }
         file.set_len(0).map_err(failed)?;
         Ok(Self {
@@ -217,26 +288,43 @@ impl Unfinished {
         self.file.try_clone()
     }
 
-    /// Gives the file its name, once it is on disk.
-    pub fn finish(mut self) -> Result<PathBuf, Failure> {
+    /// Gives the file, which is on disk, its name.
+    fn finish(mut self) -> Result<PathBuf, Failure> {
         let failed = |error: io::Error| {
             Failure::failed(format!(
                 "\"{}\" cannot be written: {error}",
                 self.path.display()
             ))
         };
-        self.file.sync_all().map_err(failed)?;
-        // Somebody may have put a file there meanwhile.
-        if !self.replaces && self.path.symlink_metadata().is_ok() {
-            return Err(is_there(&self.path));
+        if self.replaces {
+            rename(&self.on_its_way, &self.path).map_err(failed)?;
+        } else {
+            self.name_what_is_new()
+                .map_err(|error| match error.kind() {
+                    ErrorKind::AlreadyExists => is_there(&self.path),
+                    _ => failed(error),
+                })?;
         }
-        rename(&self.on_its_way, &self.path).map_err(failed)?;
         let folder = self.path.parent().filter(|parent| *parent != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))
             .and_then(|folder| folder.sync_all())
             .map_err(failed)?;
         self.is_whole = true;
         Ok(self.path.clone())
+    }
+
+    /// Somebody may have put a file there meanwhile, which is kept.
+    fn name_what_is_new(&self) -> io::Result<()> {
+        let (from, to) = (&self.on_its_way, &self.path);
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system knows how.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
+        }
+        if to.symlink_metadata().is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        rename(from, to)
     }
 }
 
@@ -246,6 +334,13 @@ impl Drop for Unfinished {
             let _ = remove_file(&self.on_its_way);
         }
     }
+}
+
+fn in_the_way(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::failed(format!(
+        "\"{path}\" is in the way, and no file of chatd's; look what it is and remove it, or name another file"
+    ))
 }
 
 fn is_there(path: &Path) -> Failure {

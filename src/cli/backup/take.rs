@@ -24,7 +24,7 @@ pub(super) async fn take(config: Config, target: Target) -> Result<(), Failure> 
     let source = source?;
     let manifest = source.manifest().clone();
     let written = target.fill("backup", move |to| Ok(packed(source, to)?));
-    let (bytes, path) = interruptible(written).await?;
+    let (bytes, path) = written.await?;
     tell(&manifest, bytes, path.as_deref(), began.elapsed());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The file of a backup: written in one go, and read in one go, so that it may be a pipe.
 
-use super::{BackupError, Manifest, Source, must_be_known};
+use super::{BackupError, FORMAT, Manifest, Source, Stop, must_be_known};
 use crate::server::data_folder::{DATABASE, FILE_MODE, SECRET, SECRET_MAX_BYTES, is_secret};
 use serde::Deserialize;
 use std::fs::{File, OpenOptions};
@@ -43,7 +43,7 @@ pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::R
     let manifest = serde_json::to_vec_pretty(&source.manifest)?;
     append(MANIFEST, manifest.len() as u64, &mut &manifest[..])?;
     append(SECRET, source.secret.len() as u64, &mut &source.secret[..])?;
-    let mut database = Counted {
+    let mut database = Watched {
         from: source.database.take(source.bytes),
         done: 0,
         all: source.bytes,
@@ -54,14 +54,14 @@ pub fn pack(source: Source, to: impl Write, told: impl FnMut(u64, u64)) -> io::R
 }
 
 /// What is read of a file, told.
-struct Counted<R, F> {
+struct Watched<R, F> {
     from: R,
     done: u64,
     all: u64,
     told: F,
 }
 
-impl<R: Read, F: FnMut(u64, u64)> Read for Counted<R, F> {
+impl<R: Read, F: FnMut(u64, u64)> Read for Watched<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer)?;
         self.done += count as u64;
@@ -77,8 +77,12 @@ impl<R: Read, F: FnMut(u64, u64)> Read for Counted<R, F> {
 /// are not synced.
 ///
 /// # Errors
-/// What is wrong with the backup; what was put there by then is of no use.
-pub fn unpack(from: impl Read, folder: &Path) -> Result<Manifest, BackupError> {
+/// What is wrong with the backup, or that the end is wanted; what was put there by then is of no use.
+pub fn unpack(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest, BackupError> {
+    unpack_until(from, folder, stop).map_err(|error| stop.reason(error))
+}
+
+fn unpack_until(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest, BackupError> {
     let mut from = BufReader::with_capacity(BLOCK_BYTES, from);
     let begins = begin(&mut from)?;
     let decoder = Decoder::with_buffer((&begins[..]).chain(from)).map_err(unreadable)?;
@@ -102,8 +106,8 @@ pub fn unpack(from: impl Read, folder: &Path) -> Result<Manifest, BackupError> {
     if !is_secret(&secret) {
         return Err(BackupError::Damaged(format!("its {SECRET} is none")));
     }
-    write(&folder.join(SECRET), &secret[..])?;
-    write(&folder.join(DATABASE), next(DATABASE)?)?;
+    write(&folder.join(SECRET), &secret[..], stop)?;
+    write(&folder.join(DATABASE), next(DATABASE)?, stop)?;
     // The checksum stands at the end.
     io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(unreadable)?;
     Ok(manifest)
@@ -129,8 +133,17 @@ fn read_manifest(entry: Entry<'_, impl Read>) -> Result<Manifest, BackupError> {
     let mut text = Vec::new();
     read_all(entry.take(MANIFEST_BYTES), &mut text)?;
     let least: Least = serde_json::from_slice(&text).map_err(|_| BackupError::Foreign)?;
+    let Least { format, chatd } = least;
+    // What else is in it is for whoever knows that form.
+    if format > FORMAT {
+        return Err(BackupError::Newer {
+            chatd,
+            what: "format",
+            found: format.into(),
+            known: FORMAT.into(),
+        });
+    }
     serde_json::from_slice(&text).map_err(|error| {
-        let (format, chatd) = (least.format, least.chatd);
         BackupError::Damaged(format!(
             "its manifest, of format {format} by chatd {chatd}, is not understood: {error}"
         ))
@@ -143,7 +156,7 @@ fn read_all(mut from: impl Read, to: &mut Vec<u8>) -> Result<(), BackupError> {
 }
 
 /// Writes what is read into a new file. Which of the two fails makes all the difference to whoever asked.
-fn write(path: &Path, mut from: impl Read) -> Result<(), BackupError> {
+fn write(path: &Path, mut from: impl Read, stop: &Stop) -> Result<(), BackupError> {
     let unwritten = |source| BackupError::Unwritten {
         path: path.to_owned(),
         source,
@@ -156,6 +169,7 @@ fn write(path: &Path, mut from: impl Read) -> Result<(), BackupError> {
         .map_err(unwritten)?;
     let mut block = vec![0; BLOCK_BYTES];
     loop {
+        stop.look()?;
         let count = from.read(&mut block).map_err(unreadable)?;
         if count == 0 {
             return Ok(());

@@ -4,9 +4,11 @@
 
 mod archive;
 mod restore;
+mod stop;
 
 pub use archive::{pack, unpack};
 pub use restore::{RestoreError, Restored, restore};
+pub use stop::Stop;
 
 use super::data_folder::{DATABASE, absolute, copy_in, secret_in};
 use crate::model::Time;
@@ -43,7 +45,7 @@ impl Manifest {
     }
 }
 
-/// What is wrong with a backup, or with the place for what is in it.
+/// Why nothing comes of a backup: what is wrong with it or with the place for what is in it.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It is something else.
@@ -57,16 +59,21 @@ pub enum BackupError {
     Damaged(String),
     /// A later chatd made it.
     #[error(
-        "the backup is from a newer chatd ({chatd}, schema {found}; this one knows {known}); use that version or a later one"
+        "the backup is from a newer chatd ({chatd}, {what} {found}; this one knows {known}); use that version or a later one"
     )]
     Newer {
         /// That version.
         chatd: String,
-        /// The schema of its database.
+        /// What is newer: the schema of its database, or the form of the file.
+        what: &'static str,
+        /// Its number.
         found: i64,
-        /// The newest schema of this program.
+        /// The newest that this program knows.
         known: i64,
     },
+    /// Somebody wanted it.
+    #[error("interrupted")]
+    Stopped,
     /// The system does not give its bytes.
     #[error("the backup cannot be read: {0}")]
     Unreadable(#[source] io::Error),
@@ -104,7 +111,7 @@ impl Source {
         };
         let database = File::open(&path).map_err(named)?;
         let bytes = database.metadata().map_err(named)?.len();
-        let contents = contents(&path).map_err(|error| named(io::Error::other(error)))?;
+        let contents = contents(&path, || false).map_err(|error| named(io::Error::other(error)))?;
         let secret = secret_in(folder)?.ok_or_else(|| {
             io::Error::other("the data folder has no jwt.secret; start the server")
         })?;
@@ -152,10 +159,15 @@ pub fn open_export(folder: &Path) -> io::Result<Export> {
 ///
 /// # Errors
 /// [`BackupError::Damaged`] with what is wrong.
-pub fn verify(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+pub fn verify(folder: &Path, manifest: &Manifest, stop: &Stop) -> Result<(), BackupError> {
+    stop.look()?;
     let database = folder.join(DATABASE);
-    let damaged = |error: crate::store::Error| BackupError::Damaged(error.to_string());
-    let found = contents(&database).map_err(damaged)?;
+    let damaged = |error: crate::store::Error| stop.reason(BackupError::Damaged(error.to_string()));
+    let is_stopped = || {
+        let stop = stop.clone();
+        move || stop.is_wanted()
+    };
+    let found = contents(&database, is_stopped()).map_err(damaged)?;
     if found.schema != manifest.schema || found.schema < 1 {
         let (said, found) = (manifest.schema, found.schema);
         let text = format!("its manifest says schema {said}, its database has {found}");
@@ -171,7 +183,7 @@ pub fn verify(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
             return Err(BackupError::Damaged(text));
         }
     }
-    let faults = faults(&database).map_err(damaged)?;
+    let faults = faults(&database, is_stopped()).map_err(damaged)?;
     if faults.is_empty() {
         Ok(())
     } else {
@@ -182,11 +194,12 @@ pub fn verify(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
 /// Refuses what this program does not know.
 fn must_be_known(manifest: &Manifest) -> Result<(), BackupError> {
     let known = newest_schema();
-    if manifest.format == FORMAT && manifest.schema <= known {
+    if manifest.schema <= known {
         return Ok(());
     }
     Err(BackupError::Newer {
         chatd: manifest.chatd.clone(),
+        what: "schema",
         found: manifest.schema,
         known,
     })

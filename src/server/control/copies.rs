@@ -17,6 +17,13 @@ use tokio::time::{Instant, sleep_until};
 
 /// A copy that nobody has asked about for so long is removed: whoever wanted it was killed.
 const ABANDONED_AFTER: Duration = Duration::from_secs(10);
+/// So much of the disk is left to the server, bytes: a copy that would leave less is not begun, and one
+/// that comes to do so while everybody talks is ended.
+const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// A copy may wait so long for the writer to come to one that was given up.
+const ORDER_WAIT: Duration = Duration::from_secs(5);
+/// Between two tries to order it.
+const BETWEEN_ORDERS: Duration = Duration::from_millis(10);
 /// Rights of the copy: its owner's only.
 const COPY_MODE: u32 = 0o600;
 
@@ -26,7 +33,6 @@ pub struct Copies(Arc<Shared>);
 
 struct Shared {
     store: Store,
-    database: PathBuf,
     file: PathBuf,
     state: Mutex<State>,
 }
@@ -42,6 +48,8 @@ struct Current {
     number: u64,
     copying: Copying,
     asked_at: Instant,
+    /// It was ended since the disk became too full for it.
+    is_too_large: bool,
 }
 
 impl Copies {
@@ -54,7 +62,6 @@ impl Copies {
         remove(&file)?;
         Ok(Self(Arc::new(Shared {
             store,
-            database: folder.database(),
             file,
             state: Mutex::default(),
         })))
@@ -71,13 +78,20 @@ impl Copies {
         }))
     }
 
-    /// Says how far a copy is.
+    /// Says how far a copy is. It is ended once it takes room that everybody's messages need.
     pub(super) fn ask(&self, number: u64) -> Outcome {
         let mut state = self.0.lock();
         let Some(current) = state.current.as_mut().filter(|one| one.number == number) else {
             return Err(gone());
         };
         current.asked_at = Instant::now();
+        if !current.is_too_large && self.0.free() < RESERVE_BYTES {
+            current.copying.give_up();
+            current.is_too_large = true;
+        }
+        if current.is_too_large {
+            return Err(failed(&Error::Full));
+        }
         match current.copying.outcome() {
             Some(Err(error)) => Err(failed(&error)),
             _ => Ok(Answer::Copy((&*current).into())),
@@ -142,7 +156,7 @@ impl Shared {
                 format!("the copy \"{path}\" cannot be made: {error}; see to that, then try again");
             Refusal::new(Code::Internal, text)
         })?;
-        let copying = self.store.copy_to(&self.file).map_err(|error| {
+        let copying = self.order().map_err(|error| {
             let _ = remove(&self.file);
             failed(&error)
         })?;
@@ -152,8 +166,22 @@ impl Shared {
             number,
             copying,
             asked_at: Instant::now(),
+            is_too_large: false,
         });
         Ok(number)
+    }
+
+    /// Orders a copy. One that was given up stays ordered until the writer has come to it, which is soon.
+    fn order(&self) -> Result<Copying, Error> {
+        let until = Instant::now() + ORDER_WAIT;
+        loop {
+            match self.store.copy_to(&self.file) {
+                Err(Error::Overloaded) if Instant::now() < until => {
+                    std::thread::sleep(BETWEEN_ORDERS);
+                }
+                ordered => return ordered,
+            }
+        }
     }
 
     fn end(&self, number: u64) -> Result<(), Refusal> {
@@ -171,25 +199,30 @@ impl Shared {
 
     /// A copy that fills the disk would have everybody's messages refused.
     fn must_have_room(&self) -> Result<(), Refusal> {
-        let mut log = self.database.clone().into_os_string();
-        log.push("-wal");
-        let length = |path: &Path| path.metadata().map_or(0, |file| file.len());
-        let needed = length(&self.database).saturating_add(length(Path::new(&log)));
-        // Where nobody can tell how much there is, the copy is tried.
-        let free = statvfs(self.file.parent().unwrap_or(&self.file))
-            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        if needed < free {
+        // Where nobody can tell how much it is, the copy is tried.
+        let size = self.store.size();
+        let needed = size.map_or(0, |size| size.database.saturating_add(size.log));
+        let free = self.free();
+        if needed.saturating_add(RESERVE_BYTES) <= free {
             return Ok(());
         }
         Err(Refusal::new(
             Code::StorageFull,
             format!(
                 "the disk of the data folder has too little room: a backup takes as much there as the database \
-                 for a while, which is {} MiB, and {} MiB are free; make room, then try again",
+                 for a while, which is {} MiB, {} MiB are left for what is said meanwhile, and {} MiB are free; make \
+                 room, then try again",
                 needed >> 20,
+                RESERVE_BYTES >> 20,
                 free >> 20
             ),
         ))
+    }
+
+    /// How much of the disk is free, in bytes; all there could be, where nobody can tell.
+    fn free(&self) -> u64 {
+        statvfs(self.file.parent().unwrap_or(&self.file))
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     fn make_file(&self) -> io::Result<()> {

@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// After so many faults of a kind the rest is not looked for.
 const MOST_FAULTS: usize = 5;
+/// After so many steps of a query it is asked whether to go on: less than a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// What a database holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +21,12 @@ pub struct Contents {
     pub rows: BTreeMap<String, u64>,
 }
 
-/// Looks at what is in the database at `path`.
-pub fn contents(path: &Path) -> Result<Contents, Error> {
-    let database = open(path)?;
+/// Looks at what is in the database at `path`. It fails as soon as `is_stopped`.
+pub fn contents(
+    path: &Path,
+    is_stopped: impl Fn() -> bool + Send + 'static,
+) -> Result<Contents, Error> {
+    let database = open_until(path, is_stopped)?;
     let mut tables = database.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'",
     )?;
@@ -60,8 +65,12 @@ pub(super) fn schema(database: &Connection) -> Result<i64, Error> {
 
 /// Looks for everything that may not be: pages that are damaged, rows that name others which are not
 /// there, rooms whose messages are not numbered 1, 2, 3 … without a gap. Each fault is a sentence's part.
-pub fn faults(path: &Path) -> Result<Vec<String>, Error> {
-    let database = open(path)?;
+/// It fails as soon as `is_stopped`.
+pub fn faults(
+    path: &Path,
+    is_stopped: impl Fn() -> bool + Send + 'static,
+) -> Result<Vec<String>, Error> {
+    let database = open_until(path, is_stopped)?;
     let mut faults = damage(&database)?;
     if faults.is_empty() {
         faults.extend(orphans(&database)?);
@@ -105,6 +114,16 @@ fn gaps(database: &Connection) -> Result<Vec<String>, Error> {
         ))
     })?;
     Ok(found.take(MOST_FAULTS).collect::<Result<_, _>>()?)
+}
+
+/// Opens a database for queries that may take long, and end when somebody wants it.
+fn open_until(
+    path: &Path,
+    is_stopped: impl Fn() -> bool + Send + 'static,
+) -> Result<Connection, Error> {
+    let database = open(path)?;
+    database.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_stopped))?;
+    Ok(database)
 }
 
 /// Opens a database that nobody writes to. No file appears beside it, and none that is there is read.

@@ -2,10 +2,12 @@
 
 mod contents;
 mod export;
+mod owner;
 mod upgrade;
 
 pub use contents::{Contents, contents, faults};
 pub use export::{Export, ExportError, Scope};
+pub use owner::give_to_owner;
 pub(super) use upgrade::bring_up_to_date;
 pub use upgrade::newest_schema;
 

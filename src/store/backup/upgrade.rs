@@ -1,22 +1,23 @@
 //! Bringing a database up to date: in one transaction, after a copy of what was.
 
 use super::super::{Error, OpenError, migrations};
-use super::{Order, contents};
+use super::{Order, contents, give_to_owner};
 use crate::model::Time;
 use rusqlite::Connection;
-use rustix::process::geteuid;
 use std::fs::{DirBuilder, File, OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 /// The folder of the copies, beside the database.
 const FOLDER: &str = "backups";
 /// What a copy is called on its way to disk.
 const UNFINISHED: &str = "unfinished.db";
-/// What a copy's name begins with.
+/// What a copy's name begins with. The schema follows and, once the upgrade is done, the time.
 const PREFIX: &str = "schema-";
+/// What it ends with.
+const SUFFIX: &str = ".db";
 /// So many copies are kept.
 const KEPT: usize = 3;
 /// Rights of the folder, and of the copies in it: their owner's only.
@@ -50,18 +51,24 @@ pub(in crate::store) fn bring_up_to_date(
     };
     let runner = migrations::migrations::runner().set_grouped(true);
     let upgraded = runner.run(connection).map_err(Box::new);
-    let Some(kept) = kept else {
-        return Ok(upgraded.map(|_| ())?);
-    };
-    if let Err(error) = upgraded {
-        // Nothing was changed, and each try would push an earlier copy out.
+    if let (Err(_), Some(kept)) = (&upgraded, &kept) {
+        // Nothing was changed, and what is kept is in the database.
         let _ = remove_file(kept);
-        return Err(error.into());
     }
-    tracing::info!(
-        from = found, to = known, kept = %kept.display(),
-        "the database was brought up to date; what it was before is kept"
-    );
+    upgraded?;
+    let folder = path.with_file_name(FOLDER);
+    if kept.is_some() {
+        tracing::info!(
+            from = found, to = known, kept = %folder.display(),
+            "the database was brought up to date; what it was before is kept"
+        );
+    }
+    if let Err(error) = settle(&folder, known) {
+        tracing::warn!(
+            %error, folder = %folder.display(),
+            "what is kept from before upgrades could not be put in order; the next start tries again"
+        );
+    }
     Ok(())
 }
 
@@ -74,8 +81,8 @@ fn has_tables(connection: &Connection) -> Result<bool, Error> {
     )?)
 }
 
-/// Keeps a copy of the database at `path`, on disk as a whole before this is done, and the last ones of
-/// those that were kept before.
+/// Keeps a copy of the database at `path`, on disk as a whole before this is done. It has no time in its
+/// name yet, and takes the place of what a try left that came to no end: nothing was changed by that.
 fn keep(path: &Path, connection: &Connection, schema: i64) -> Result<PathBuf, OpenError> {
     let folder = path.with_file_name(FOLDER);
     let failed = |source| OpenError::Copy {
@@ -83,6 +90,9 @@ fn keep(path: &Path, connection: &Connection, schema: i64) -> Result<PathBuf, Op
         source,
     };
     make_folder(&folder).map_err(failed)?;
+    let kept = folder.join(format!("{PREFIX}{schema}{SUFFIX}"));
+    // Of two copies the disk may have no room for the second.
+    remove(&kept).map_err(failed)?;
     let unfinished = folder.join(UNFINISHED);
     let file = make_file(&unfinished, &folder).map_err(failed)?;
     let (order, copying) = Order::new(&unfinished);
@@ -91,16 +101,55 @@ fn keep(path: &Path, connection: &Connection, schema: i64) -> Result<PathBuf, Op
         let _ = remove_file(&unfinished);
         return Err(failed(io::Error::other(error)));
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = Time(i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX));
-    let kept = folder.join(format!("{PREFIX}{schema}-{}.db", now.in_a_name()));
     let placed = file
         .sync_all()
         .and_then(|()| rename(&unfinished, &kept))
-        .and_then(|()| File::open(&folder)?.sync_all())
-        .and_then(|()| forget_old(&folder));
+        .and_then(|()| File::open(&folder)?.sync_all());
     placed.map_err(failed)?;
     Ok(kept)
+}
+
+/// Gives the copies of upgrades that are done the times at which they were made, and keeps the last ones.
+/// A copy of the database's own `schema` is of an upgrade that nothing came of, and pushes none out.
+fn settle(folder: &Path, schema: i64) -> io::Result<()> {
+    let entries = match folder.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    let mut is_changed = false;
+    for entry in entries {
+        let entry = entry?;
+        let of = entry.file_name().to_str().and_then(of_unfinished);
+        let Some(of) = of else { continue };
+        is_changed = true;
+        if of == schema {
+            remove(&entry.path())?;
+            continue;
+        }
+        let since = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+        let at = Time(i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX));
+        let kept = format!("{PREFIX}{of}-{}{SUFFIX}", at.in_a_name());
+        rename(entry.path(), folder.join(kept))?;
+    }
+    if is_changed {
+        File::open(folder)?.sync_all()?;
+    }
+    forget_old(folder)
+}
+
+/// The schema in the name of a copy whose upgrade is not known to be done.
+fn of_unfinished(name: &str) -> Option<i64> {
+    name.strip_prefix(PREFIX)?
+        .strip_suffix(SUFFIX)?
+        .parse()
+        .ok()
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -110,7 +159,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Ok(()) => {
             let parent = folder.parent().unwrap_or(folder);
             let made = File::open(folder)?;
-            give(&made, parent)?;
+            give_to_owner(&made, &parent.metadata()?)?;
             File::open(parent)?.sync_all()
         }
     }
@@ -118,30 +167,14 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// Makes an empty file, whatever a crash has left of another.
 fn make_file(path: &Path, folder: &Path) -> io::Result<File> {
-    match remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove(path)?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(FILE_MODE)
         .open(path)?;
-    give(&file, folder)?;
+    give_to_owner(&file, &folder.metadata()?)?;
     Ok(file)
-}
-
-/// What root makes in the folder of a service's own user belongs to that user.
-fn give(file: &File, folder: &Path) -> io::Result<()> {
-    let owner = folder.metadata()?;
-    if !geteuid().is_root() || owner.uid() == geteuid().as_raw() {
-        return Ok(());
-    }
-    match fchown(file, Some(owner.uid()), Some(owner.gid())) {
-        // Some containers have a root that may not do this, and need no more than they have.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-        given => given,
-    }
 }
 
 /// Removes all copies but the last ones, by the times in their names.
@@ -151,7 +184,7 @@ fn forget_old(folder: &Path) -> io::Result<()> {
         let name = entry?.file_name();
         let time = name
             .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(".db"))
+            .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
             .and_then(|rest| rest.split_once('-'))
             .map(|(_, time)| time.to_owned());
         if let Some(time) = time {

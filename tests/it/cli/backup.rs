@@ -2,12 +2,13 @@
 
 mod amid;
 mod damaged;
+mod in_the_way;
+mod interrupted;
 
 use super::{Place, Ran, Running, Value, json, mode, place};
 use rusqlite::Connection;
 use rustix::process::geteuid;
 use std::fs::{Permissions, set_permissions};
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -295,8 +296,8 @@ fn what_a_killed_restore_has_left_is_in_nobodys_way() {
     let (_, token, room) = taken(&place);
     let left = place.root.path().join("data.restoring");
     std::fs::create_dir(&left).unwrap();
-    let mut half = std::fs::File::create(left.join("chatd.db")).unwrap();
-    half.write_all(&[7; 100]).unwrap();
+    std::fs::write(left.join("unfinished"), "").unwrap();
+    std::fs::write(left.join("chatd.db"), [7; 100]).unwrap();
     place
         .run("restore --force chat.backup")
         .ended(0, &["Restored"]);

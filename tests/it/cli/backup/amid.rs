@@ -19,7 +19,7 @@ fn ask(place: &Place, request: &str) -> Value {
 
 /// Waits until something is so.
 #[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + START;
     while !is_so() {
         assert!(Instant::now() < deadline, "{what} never was");
@@ -190,7 +190,13 @@ fn how_far_it_is_is_shown_on_a_terminal_and_nowhere_else() {
         .output()
         .unwrap();
     let shown = String::from_utf8_lossy(&script.stdout);
-    assert!(shown.contains("packing: "), "{shown}");
+    // Copying it takes many looks; packing it is shown from its first block on.
+    for what in ["copying: ", "packing: "] {
+        assert!(shown.contains(what), "{what}{shown}");
+    }
+    let percents = shown.split(" %").filter_map(|part| part.rsplit(' ').next());
+    let percents: Vec<u32> = percents.filter_map(|digits| digits.parse().ok()).collect();
+    assert!(percents.iter().all(|percent| *percent <= 100), "{shown}");
     // The line is gone at the end, and the words stand in its place.
     let last = shown.rsplit("\r\u{1b}[K").next().unwrap();
     assert!(last.starts_with("Wrote \"chat.backup\""), "{shown}");

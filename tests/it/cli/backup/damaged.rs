@@ -147,6 +147,10 @@ fn a_backup_of_a_newer_chatd_is_refused_by_name() {
     newer.manifest["chatd"] = "47.11.0".into();
     let said = ["newer chatd", "47.11.0", "schema 4711"];
     must_be_refused(&place, &newer.packed(), &said);
+    // Nor is a form that it does not know called damaged, whatever else is in it.
+    newer.manifest = serde_json::json!({ "format": 4712, "chatd": "47.12.0", "schema": "Ω" });
+    let said = ["newer chatd", "47.12.0", "format 4712", "this one knows 1"];
+    must_be_refused(&place, &newer.packed(), &said);
 }
 
 #[test]
