@@ -88,7 +88,7 @@ impl Door {
                 Way::Ours(offline) => self.offline.insert(offline),
             },
         };
-        Ok(control::perform(offline.chat(), offline.copies(), request).await?)
+        Ok(control::perform(offline.desk(), request).await?)
     }
 
     /// Asks the running server, or takes the folder when there is none.

@@ -18,10 +18,13 @@ pub use imports::{ENTRIES_BYTES, ImportStep};
 pub use listener::Control;
 pub use shown::{Live, Room, Session, Stats};
 
+use super::witness::{Seen, Witness};
 use crate::chat::{Chat, Code, Error, ImportCheck, NewAccount, Page};
 use crate::model::{EmailAddress, RoomId, ServerRole, SessionId, User, Username};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest line, in bytes, with its end. A page of accounts fits with the longest names.
@@ -103,6 +106,12 @@ pub enum Request {
     Import {
         /// Which.
         step: ImportStep,
+    },
+    /// Say where a request came from whose query is this word; the first question has the server look out for
+    /// it.
+    Witness {
+        /// The word, which nobody else knows.
+        word: String,
     },
     /// Begin a copy of the database, in the data folder.
     BeginCopy,
@@ -200,6 +209,17 @@ impl From<User> for Account {
     }
 }
 
+/// What requests are about.
+#[derive(Clone)]
+pub struct Desk {
+    /// The domain.
+    pub chat: Arc<Chat>,
+    /// The copies that are made for backups.
+    pub copies: Copies,
+    /// Who came by a request of the command line's own.
+    pub witness: Witness,
+}
+
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -233,6 +253,8 @@ pub enum Answer {
     },
     /// How much there is.
     Stats(Stats),
+    /// Where a request came from, once it has.
+    Witness(Option<Origin>),
     /// A copy of the database.
     Copy(CopyState),
     /// What of an import is here already.
@@ -244,6 +266,23 @@ pub enum Answer {
     },
     /// It is done, and there is nothing to say.
     Done,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// The other end of its connection.
+    pub peer: IpAddr,
+    /// Whom the server takes for the client.
+    pub client: IpAddr,
+}
+
+impl From<Seen> for Origin {
+    fn from(seen: Seen) -> Self {
+        let Seen { peer, client } = seen;
+        Self { peer, client }
+    }
 }
 
 /// How far a copy of the database is.
@@ -285,8 +324,8 @@ pub type Outcome = Result<Answer, Refusal>;
 ///
 /// # Errors
 /// A [`Refusal`] that names what was asked for and the way out. The cause of a fault is in the log only.
-pub async fn perform(chat: &Chat, copies: &Copies, request: &Request) -> Outcome {
-    let performed = act(chat, copies, request).await;
+pub async fn perform(desk: &Desk, request: &Request) -> Outcome {
+    let performed = act(desk, request).await;
     performed.unwrap_or_else(|error| {
         if let Some(cause) = &error.cause {
             tracing::error!(%cause, "a request of the command line failed by the server's fault");
@@ -295,7 +334,12 @@ pub async fn perform(chat: &Chat, copies: &Copies, request: &Request) -> Outcome
     })
 }
 
-async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome, Error> {
+async fn act(desk: &Desk, request: &Request) -> Result<Outcome, Error> {
+    let Desk {
+        chat,
+        copies,
+        witness,
+    } = desk;
     let user = match request.clone() {
         Request::AddUser {
             username,
@@ -353,6 +397,9 @@ async fn act(chat: &Chat, copies: &Copies, request: &Request) -> Result<Outcome,
         }
         Request::Stats => return Ok(Ok(Answer::Stats(chat.totals().await?.into()))),
         Request::Import { step } => return imports::perform(chat, step).await.map(Ok),
+        Request::Witness { word } => {
+            return Ok(Ok(Answer::Witness(witness.ask(&word).map(Into::into))));
+        }
         Request::BeginCopy => return Ok(copies.begin().await),
         Request::AskCopy { number } => return Ok(copies.ask(number)),
         Request::EndCopy { number } => return Ok(copies.end(number).await),

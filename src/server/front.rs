@@ -4,6 +4,7 @@ use super::address::{client_address, is_unnamed_proxy};
 use super::headers::harden;
 use super::listener::PeerAddress;
 use super::origin::Origins;
+use super::witness::{Seen, Witness};
 use crate::chat::{Chat, Code, Error};
 use crate::config::Config;
 use crate::http::Fault;
@@ -26,6 +27,8 @@ use std::task::{Context, Poll};
 use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::Cors;
 
+/// The path of requests that somebody may look out for.
+const WITNESSED: &str = "/healthz";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The official client's files, which stand among the engine's paths and are not the engine's.
 const CLIENT: [&str; 3] = [
@@ -40,6 +43,7 @@ pub(super) fn service(
     entrance: Entrance,
     router: Router,
     chat: Arc<Chat>,
+    witness: Witness,
 ) -> Front {
     let origins = Origins::new(config);
     let cors = origins.cors();
@@ -51,6 +55,7 @@ pub(super) fn service(
     Front {
         trusted_proxies: config.server.trusted_proxies.clone().into(),
         chat,
+        witness,
         is_https: config.server.public_url.starts_with("https://"),
         shells: cors.layer(shells),
     }
@@ -64,6 +69,7 @@ pub(super) struct Front {
     trusted_proxies: Arc<[IpNet]>,
     /// Counts what is refused.
     chat: Arc<Chat>,
+    witness: Witness,
     /// Whether people reach the server by HTTPS, which it speaks itself or a proxy for it.
     is_https: bool,
     shells: Cors<Shells>,
@@ -117,6 +123,10 @@ impl Front {
             let address = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
             if is_unnamed_proxy(peer.ip(), request.headers(), &self.trusted_proxies) {
                 warn_of_proxy(peer.ip());
+            }
+            if let (WITNESSED, Some(query)) = (request.uri().path(), request.uri().query()) {
+                let (peer, client) = (peer.ip(), address);
+                self.witness.see(query, Seen { peer, client });
             }
             request.extensions_mut().insert(ClientAddress(address));
         }

@@ -20,6 +20,7 @@ mod start_error;
 mod tcp;
 pub mod tls;
 pub mod vital;
+pub mod witness;
 
 use crate::chat::{Chat, Clock, Error as ChatError};
 use crate::config::Config;
@@ -27,7 +28,7 @@ use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
 use crate::store::{Outbox, Store};
 use connections::Connections;
-use control::{Control, Copies};
+use control::{Control, Copies, Desk};
 use data_folder::DataFolder;
 use limits::ConnectionLimits;
 use listener::serve_in;
@@ -46,6 +47,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use vital::{Lost, Vital};
+use witness::Witness;
 
 /// A stop takes so long at most, whatever the clients do. It is a little less than the 10 s that are
 /// promised, since the process has to end after it.
@@ -131,9 +133,21 @@ impl Server {
             metrics::nothing_here()
         };
         let router = crate::http::router(chat.clone()).merge(shown);
-        let service = front::service(&config, entrance.clone(), router, chat.clone());
+        let witness = Witness::default();
+        let service = front::service(
+            &config,
+            entrance.clone(),
+            router,
+            chat.clone(),
+            witness.clone(),
+        );
         let copies = Copies::new(&folder, store.clone())?;
-        let control = Control::open(&folder, chat.clone(), copies.clone())?;
+        let desk = Desk {
+            chat: chat.clone(),
+            copies: copies.clone(),
+            witness,
+        };
+        let control = Control::open(&folder, desk)?;
         let (stop, stopping) = watch::channel(false);
         let limits = ConnectionLimits::from(&config.server);
         let connections = Connections::of(&limits);
@@ -272,9 +286,8 @@ impl Server {
 
 /// The domain without a listener, for a command line that works on a folder by itself.
 pub struct Offline {
-    chat: Arc<Chat>,
+    desk: Desk,
     store: Store,
-    copies: Copies,
     outbox: JoinHandle<()>,
     _folder: DataFolder,
 }
@@ -291,29 +304,29 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
         }
     });
     let copies = Copies::new(&folder, store.clone())?;
-    Ok(Offline {
+    let witness = Witness::default();
+    let desk = Desk {
         chat,
-        store,
         copies,
+        witness,
+    };
+    Ok(Offline {
+        desk,
+        store,
         outbox,
         _folder: folder,
     })
 }
 
 impl Offline {
-    /// The domain.
-    pub fn chat(&self) -> &Arc<Chat> {
-        &self.chat
-    }
-
-    /// The copies that are made for backups.
-    pub fn copies(&self) -> &Copies {
-        &self.copies
+    /// What requests are about.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// Waits until everything is on disk.
     pub async fn close(self) {
-        self.copies.end_all();
+        self.desk.copies.end_all();
         self.store.close().await;
         let _ = self.outbox.await;
     }

@@ -5,6 +5,7 @@ use super::Report;
 use super::certificate;
 use super::machine::same_time;
 use crate::config::Config;
+use crate::server::control::{self, Answer, Origin};
 use crate::server::data_folder::DataFolder;
 use http::header::{
     CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -34,6 +35,7 @@ pub(super) async fn look(site: &Site, config: Option<&Config>, report: &mut Repo
     polling(site, report).await;
     if let Some(config) = config.filter(|config| is_served_here(config)) {
         compare(site, config, report);
+        forwarded(site, config, report).await;
     }
 }
 
@@ -238,17 +240,51 @@ fn compare(site: &Site, config: &Config, report: &mut Report) {
             fix,
         ),
     }
-    // The server of this configuration speaks plain HTTP, so that something else speaks TLS for it.
-    if !site.is_https || config.tls.is_on() {
+}
+
+/// Finds out whom the server of this configuration takes for the client of a request that comes from outside.
+async fn forwarded(site: &Site, config: &Config, report: &mut Report) {
+    let word = uuid::Uuid::new_v4().simple().to_string();
+    let path = format!("/healthz?{word}");
+    let request = control::Request::Witness { word };
+    let ask = || control::ask(&config.data.dir, &request);
+    // Without a server on the folder there is nobody to ask.
+    let Ok(Ok(Answer::Witness(_))) = ask().await else {
         return;
+    };
+    if let Err(error) = site.get(&path).await {
+        let fix = "look at the log of the server, and of the proxy in front of it";
+        return report.problem(format!("/healthz is not answered again: {error}"), fix);
     }
-    if server.trusted_proxies.is_empty() {
-        report.problem(
-            "a proxy speaks TLS for the server, and server.trusted_proxies names none: all clients have its address",
-            "name its address there, such as [\"127.0.0.1\"] for one on this machine, and have it set X-Forwarded-For",
+    let Ok(Ok(Answer::Witness(origin))) = ask().await else {
+        return;
+    };
+    let Some(Origin { peer, client }) = origin else {
+        return report.problem(
+            format!("what answers at {site} is not the server of this configuration"),
+            "name a URL and a configuration that belong together, or let the proxy pass queries on as they are",
         );
-    } else {
-        report.ok("server.trusted_proxies names whose word is taken for the addresses of clients");
+    };
+    let trusted = &config.server.trusted_proxies;
+    let is_trusted = trusted.iter().any(|network| network.contains(&peer));
+    // The server of this configuration speaks plain HTTP, so that something else speaks TLS for it.
+    let is_passed_on = site.is_https && !config.tls.is_on();
+    match (is_passed_on, client == peer) {
+        (_, false) => report.ok(format!(
+            "the proxy at {peer} says for whom it speaks: the server takes you for {client}"
+        )),
+        (false, true) => report.ok(format!("the server takes you for {client}")),
+        (true, true) if is_trusted => report.problem(
+            format!("the proxy at {peer} does not say for whom it speaks: all clients have its address"),
+            "have it set X-Forwarded-For, as README shows for nginx",
+        ),
+        (true, true) => report.problem(
+            format!(
+                "a proxy at {peer} speaks TLS for the server, and server.trusted_proxies does not name it: all \
+                 clients have its address"
+            ),
+            format!("name it there, [\"{peer}\"], and have it set X-Forwarded-For"),
+        ),
     }
 }
 

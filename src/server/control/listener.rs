@@ -1,7 +1,7 @@
 //! The server's end of the control socket.
 
 use super::super::data_folder::DataFolder;
-use super::{Copies, DEADLINE, LINE_BYTES, Outcome, Refusal, Request, perform, place};
+use super::{DEADLINE, Desk, LINE_BYTES, Outcome, Refusal, Request, perform, place};
 use crate::chat::{Chat, Code};
 use std::fs::Permissions;
 use std::io;
@@ -38,7 +38,7 @@ impl Control {
     ///
     /// # Errors
     /// What the system says when the socket cannot be made.
-    pub fn open(folder: &DataFolder, chat: Arc<Chat>, copies: Copies) -> io::Result<Self> {
+    pub fn open(folder: &DataFolder, desk: Desk) -> io::Result<Self> {
         let socket = folder.control_socket();
         // Whoever owns the folder's lock knows that a socket which is there is a dead one's.
         remove(&socket)?;
@@ -48,12 +48,7 @@ impl Control {
         std::fs::set_permissions(&address, Permissions::from_mode(SOCKET_MODE))?;
         let connections = Arc::new(Semaphore::new(CONNECTIONS as usize));
         let (stop, stopping) = watch::channel(false);
-        let accepting = tokio::spawn(accept(
-            listener,
-            connections.clone(),
-            (chat, copies),
-            stopping,
-        ));
+        let accepting = tokio::spawn(accept(listener, connections.clone(), desk, stopping));
         Ok(Self {
             socket,
             connections,
@@ -96,7 +91,7 @@ fn remove(socket: &PathBuf) -> io::Result<()> {
 async fn accept(
     listener: UnixListener,
     connections: Arc<Semaphore>,
-    asked: (Arc<Chat>, Copies),
+    desk: Desk,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -110,10 +105,10 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                let (asked, stopping) = (asked.clone(), stopping.clone());
+                let (desk, stopping) = (desk.clone(), stopping.clone());
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Err(error) = serve(stream, &asked, stopping).await {
+                    if let Err(error) = serve(stream, &desk, stopping).await {
                         tracing::debug!(%error, "a connection to the control socket failed");
                     }
                 });
@@ -130,7 +125,7 @@ async fn accept(
 /// that has is performed and answered.
 async fn serve(
     stream: UnixStream,
-    asked: &(Arc<Chat>, Copies),
+    desk: &Desk,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let deadline = Instant::now() + DEADLINE;
@@ -144,7 +139,7 @@ async fn serve(
     if line.is_empty() {
         return Ok(());
     }
-    let outcome = match timeout_at(deadline, answer(asked, &line)).await {
+    let outcome = match timeout_at(deadline, answer(desk, &line)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refusal::new(
             Code::Overloaded,
@@ -156,7 +151,7 @@ async fn serve(
     timeout(DEADLINE, to.write_all(&text)).await?
 }
 
-async fn answer((chat, copies): &(Arc<Chat>, Copies), line: &[u8]) -> Outcome {
+async fn answer(desk: &Desk, line: &[u8]) -> Outcome {
     if !line.ends_with(b"\n") {
         let text = format!("a request must be one line of at most {LINE_BYTES} bytes");
         return Err(Refusal::new(Code::InvalidInput, text));
@@ -168,5 +163,5 @@ async fn answer((chat, copies): &(Arc<Chat>, Copies), line: &[u8]) -> Outcome {
             "the running server does not know this request; it may be another version of chatd, so restart it",
         ));
     };
-    perform(chat, copies, &request).await
+    perform(desk, &request).await
 }

@@ -237,16 +237,31 @@ struct Proxy {
     certificate: PathBuf,
 }
 
-/// A proxy for `localhost` with a certificate that ends so many days from now. It passes bytes on as they
-/// are, or without the `Upgrade` of requests.
-fn proxy(place: &Place, server: SocketAddr, days: i64, forget_upgrades: bool) -> Proxy {
+/// What a proxy does to the heads of requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    Nothing,
+    /// It says for whom it speaks.
+    Forwards,
+    /// It knows no `Upgrade`.
+    ForgetsUpgrades,
+}
+
+/// Whom it speaks for.
+const CLIENT: &str = "203.0.113.7";
+
+/// A proxy for `localhost` with a certificate that ends so many days from now.
+fn proxy(place: &Place, server: SocketAddr, days: i64, habit: Habit) -> Proxy {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
     // An hour more, since some of the last day is over when it is looked at.
     params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
     let certificate = params.self_signed(&key).unwrap();
-    let path = place.root.path().join(format!("{days}.pem"));
+    let path = place
+        .root
+        .path()
+        .join(format!("{}.pem", uuid::Uuid::new_v4()));
     write(&path, certificate.pem()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -272,9 +287,7 @@ fn proxy(place: &Place, server: SocketAddr, days: i64, forget_upgrades: bool) ->
                     return;
                 };
                 let mut to = TcpStream::connect(server).await.unwrap();
-                if forget_upgrades {
-                    forget_upgrade(&mut client, &mut to).await;
-                }
+                pass_head(&mut client, &mut to, habit).await;
                 let _ = copy_bidirectional(&mut client, &mut to).await;
             });
         }
@@ -286,49 +299,92 @@ fn proxy(place: &Place, server: SocketAddr, days: i64, forget_upgrades: bool) ->
     }
 }
 
-/// Passes the head of a request on as a proxy does that knows no `Upgrade`.
-async fn forget_upgrade(from: &mut (impl tokio::io::AsyncRead + Unpin), to: &mut TcpStream) {
+/// Passes the head of a connection's first request on.
+async fn pass_head(
+    from: &mut (impl tokio::io::AsyncRead + Unpin),
+    to: &mut TcpStream,
+    habit: Habit,
+) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut head = vec![0; 4096];
-    let read = from.read(&mut head).await.unwrap();
+    // A client that only looks at the certificate asks for nothing.
+    let read = from.read(&mut head).await.unwrap_or(0);
     let head = String::from_utf8(head[..read].to_vec()).unwrap();
-    let lines = head.split("\r\n").filter(|line| {
-        let line = line.to_ascii_lowercase();
-        !line.starts_with("upgrade:") && !line.starts_with("connection:")
-    });
-    let head = lines.collect::<Vec<_>>().join("\r\n");
-    to.write_all(head.as_bytes()).await.unwrap();
+    let mut lines: Vec<_> = head.split("\r\n").collect();
+    let forwarded = format!("X-Forwarded-For: {CLIENT}");
+    match habit {
+        Habit::Nothing => {}
+        Habit::Forwards if lines.len() > 1 => lines.insert(1, &forwarded),
+        Habit::Forwards => {}
+        Habit::ForgetsUpgrades => lines.retain(|line| {
+            let line = line.to_ascii_lowercase();
+            !line.starts_with("upgrade:") && !line.starts_with("connection:")
+        }),
+    }
+    to.write_all(lines.join("\r\n").as_bytes()).await.unwrap();
+}
+
+#[test]
+fn behind_a_proxy_it_finds_out_whose_address_the_server_sees() {
+    let place = place();
+    let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
+    let proxies = ("CHATD_SERVER__TRUSTED_PROXIES", "127.0.0.1");
+    command.env(proxies.0, proxies.1);
+    let mut server = place.start(command);
+    server.wait_until_ready();
+    let [good, silent] =
+        [Habit::Forwards, Habit::Nothing].map(|habit| proxy(&place, server.address, 60, habit));
+    let ask = |proxy: &Proxy, server: &Running, env: &[(&str, &str)]| {
+        let url = format!("https://localhost:{}", proxy.address.port());
+        let trust = ("SSL_CERT_FILE", proxy.certificate.to_str().unwrap());
+        let public = ("CHATD_SERVER__PUBLIC_URL", url.as_str());
+        let env = [&[trust, public], env].concat();
+        look_at(&place, server, &format!("doctor --url {url}"), &env)
+    };
+    let found = ask(&good, &server, &[proxies]);
+    found.found("ok", "the server takes you for 203.0.113.7", "");
+    found.ended(0, &[]);
+    let found = ask(&silent, &server, &[proxies]);
+    let told = "the proxy at 127.0.0.1 does not say for whom it speaks";
+    found.found("problem", told, "X-Forwarded-For");
+    found.ended(1, &[]);
+    // The configuration at hand is another server's.
+    let elsewhere = super::place();
+    let other = elsewhere.serve();
+    let strange = proxy(&place, other.address, 60, Habit::Forwards);
+    let found = ask(&strange, &server, &[proxies]);
+    let told = "is not the server of this configuration";
+    found.found("problem", told, "belong together");
+    other.stop();
+    server.stop();
+
+    let server = place.serve();
+    let unnamed = proxy(&place, server.address, 60, Habit::Forwards);
+    let found = ask(&unnamed, &server, &[]);
+    let told = "server.trusted_proxies does not name it";
+    found.found("problem", told, "[\"127.0.0.1\"]");
+    found.ended(1, &[]);
+    server.stop();
 }
 
 #[test]
 fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() {
     let place = place();
     let server = place.serve();
-    let good = proxy(&place, server.address, 60, false);
+    let good = proxy(&place, server.address, 60, Habit::Forwards);
     let url = format!("https://localhost:{}", good.address.port());
     let args = format!("doctor --url {url}");
     let trust = ("SSL_CERT_FILE", good.certificate.to_str().unwrap());
     let public = ("CHATD_SERVER__PUBLIC_URL", url.as_str());
-    let proxies = ("CHATD_SERVER__TRUSTED_PROXIES", "127.0.0.1");
-    let found = look_at(&place, &server, &args, &[trust, public, proxies]);
+    let found = look_at(&place, &server, &args, &[trust, public]);
     found.found("ok", "TLS works, with a certificate for localhost", "");
     found.found("ok", "WebSockets come through", "");
     found.found("ok", "long polling comes through", "");
     found.found("ok", "server.public_url says the same", "");
-    found.found("ok", "server.trusted_proxies names", "");
-    found.ended(0, &[]);
     let healthy = look(&place, &format!("healthcheck --url {url}"), &[trust]);
     healthy.ended(0, &["is ready"]);
-
-    let found = look_at(&place, &server, &args, &[trust, public]);
-    found.ended(1, &[]);
-    found.found(
-        "problem",
-        "server.trusted_proxies names none",
-        "X-Forwarded-For",
-    );
     // A machine that trusts somebody else.
-    let other = proxy(&place, server.address, 3, true);
+    let other = proxy(&place, server.address, 3, Habit::ForgetsUpgrades);
     let distrust = ("SSL_CERT_FILE", other.certificate.to_str().unwrap());
     let found = look_at(&place, &server, &args, &[distrust]);
     found.ended(1, &[]);
