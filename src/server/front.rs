@@ -1,6 +1,7 @@
 //! What every request passes before a shell sees it: its id, its client's address, its origin.
 
 use super::address::{client_address, is_unnamed_proxy};
+use super::control::Desk;
 use super::headers::harden;
 use super::listener::PeerAddress;
 use super::origin::Origins;
@@ -38,13 +39,7 @@ const CLIENT: [&str; 3] = [
 ];
 
 /// The whole server as a service.
-pub(super) fn service(
-    config: &Config,
-    entrance: Entrance,
-    router: Router,
-    chat: Arc<Chat>,
-    witness: Witness,
-) -> Front {
+pub(super) fn service(config: &Config, entrance: Entrance, router: Router, desk: &Desk) -> Front {
     let origins = Origins::new(config);
     let cors = origins.cors();
     let shells = Shells(Arc::new(Inner {
@@ -54,8 +49,8 @@ pub(super) fn service(
     }));
     Front {
         trusted_proxies: config.server.trusted_proxies.clone().into(),
-        chat,
-        witness,
+        chat: desk.chat.clone(),
+        witness: desk.witness.clone(),
         is_https: config.server.public_url.starts_with("https://"),
         shells: cors.layer(shells),
     }

@@ -114,12 +114,8 @@ impl Server {
         };
         let is_unnamed = config.server.public_url.is_empty();
         let config = with_public_url(config, address);
-        let public_url = &config.server.public_url;
-        if is_unnamed && address.ip().is_unspecified() && config.tls.domains.is_empty() {
-            tracing::warn!(
-                "set server.public_url to the address that people use: links of invites would begin \
-                 with {public_url}, which leads nowhere"
-            );
+        if is_unnamed {
+            warn_of_links(&config, address);
         }
         let (store, outbox, chat) = open(&folder, &config, clock).await?;
         let (realtime, io, signals) = Realtime::new(chat.clone());
@@ -133,20 +129,13 @@ impl Server {
             metrics::nothing_here()
         };
         let router = crate::http::router(chat.clone()).merge(shown);
-        let witness = Witness::default();
-        let service = front::service(
-            &config,
-            entrance.clone(),
-            router,
-            chat.clone(),
-            witness.clone(),
-        );
         let copies = Copies::new(&folder, store.clone())?;
         let desk = Desk {
             chat: chat.clone(),
             copies: copies.clone(),
-            witness,
+            witness: Witness::default(),
         };
+        let service = front::service(&config, entrance.clone(), router, &desk);
         let control = Control::open(&folder, desk)?;
         let (stop, stopping) = watch::channel(false);
         let limits = ConnectionLimits::from(&config.server);
@@ -303,12 +292,10 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
             batch.into_iter().for_each(crate::store::Told::finish);
         }
     });
-    let copies = Copies::new(&folder, store.clone())?;
-    let witness = Witness::default();
     let desk = Desk {
         chat,
-        copies,
-        witness,
+        copies: Copies::new(&folder, store.clone())?,
+        witness: Witness::default(),
     };
     Ok(Offline {
         desk,
@@ -372,6 +359,17 @@ fn with_public_url(config: Arc<Config>, address: SocketAddr) -> Arc<Config> {
         None => format!("http://{address}"),
     };
     Arc::new(config)
+}
+
+/// Warns of links that lead nowhere.
+fn warn_of_links(config: &Config, address: SocketAddr) {
+    if address.ip().is_unspecified() && config.tls.domains.is_empty() {
+        let public_url = &config.server.public_url;
+        tracing::warn!(
+            "set server.public_url to the address that people use: links of invites would begin with \
+             {public_url}, which leads nowhere"
+        );
+    }
 }
 
 fn gate_limits(config: &Config) -> GateLimits {

@@ -2,7 +2,7 @@
 
 use super::super::data_folder::DataFolder;
 use super::{DEADLINE, Desk, LINE_BYTES, Outcome, Refusal, Request, perform, place};
-use crate::chat::{Chat, Code};
+use crate::chat::Code;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;

@@ -313,9 +313,8 @@ async fn pass_head(
     let mut lines: Vec<_> = head.split("\r\n").collect();
     let forwarded = format!("X-Forwarded-For: {CLIENT}");
     match habit {
-        Habit::Nothing => {}
         Habit::Forwards if lines.len() > 1 => lines.insert(1, &forwarded),
-        Habit::Forwards => {}
+        Habit::Forwards | Habit::Nothing => {}
         Habit::ForgetsUpgrades => lines.retain(|line| {
             let line = line.to_ascii_lowercase();
             !line.starts_with("upgrade:") && !line.starts_with("connection:")
