@@ -72,10 +72,15 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     };
   }, []);
   const outside = (event: MouseEvent) => event.target === box.current && onClose();
+  // Escape would have the browser close it first and tell us later, and keys pressed meanwhile would be lost.
+  const cancelled = (event: Event) => {
+    event.preventDefault();
+    onClose();
+  };
   // What is told after the dialog has gone is about its going.
   const closed = () => box.current && onClose();
   return (
-    <dialog ref={box} aria-labelledby={id} onClose={closed} onMouseDown={outside}>
+    <dialog ref={box} aria-labelledby={id} onCancel={cancelled} onClose={closed} onMouseDown={outside}>
       <div class="dialog">
         <header>
           <h2 id={id}><bdi>{title}</bdi></h2>
