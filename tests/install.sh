@@ -160,9 +160,18 @@ whole() {
     test_that "it is installed, upgraded, and removed without its data" installs_without_a_service "$built"
   fi
   if [[ $EUID -eq 0 ]] && unshare -m true 2>/dev/null; then
-    unshare -m --propagation private bash "$root/tests/install-service.sh" "$built" | tee "$scratch/service.log" || true
+    local status=0
+    unshare -m --propagation private bash "$root/tests/install-service.sh" "$built" >"$scratch/service.log" || status=1
+    cat "$scratch/service.log"
     passed=$((passed + $(grep -c '^ok' "$scratch/service.log" || true)))
-    failed=$((failed + $(grep -c '^not ok' "$scratch/service.log" || true)))
+    local refused
+    refused=$(grep -c '^not ok' "$scratch/service.log" || true)
+    failed=$((failed + refused))
+    # It may also have ended before it came to its tests.
+    if [[ $status -ne 0 && $refused -eq 0 ]]; then
+      echo "not ok - the service's tests came to their end"
+      failed=$((failed + 1))
+    fi
   else
     echo "# this takes root and mount namespaces: the service was NOT tested"
   fi

@@ -3,7 +3,7 @@
 
 use super::{Exit, Failure, say};
 use crate::config::Config;
-use crate::server::control::{self, Answer, AskError, Request};
+use crate::server::control::{self, Answer, AskError, Outcome, Refusal, Request};
 use crate::server::data_folder::{DataFolder, FolderError, absolute};
 use crate::server::{Offline, offline};
 use std::path::Path;
@@ -16,6 +16,10 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The time between two tries.
 const RETRY: Duration = Duration::from_millis(50);
+/// A server that is too busy is asked again for so long.
+const BUSY_PATIENCE: Duration = Duration::from_mins(2);
+/// Between two such questions.
+const BUSY_RETRY: Duration = Duration::from_millis(500);
 
 /// Takes a folder for a server. A command that has it for itself is waited for, and so is a server
 /// that stops.
@@ -54,7 +58,7 @@ pub(super) struct Door {
 /// What came of a try.
 enum Way {
     /// The server has answered.
-    Answered(Answer),
+    Answered(Outcome),
     /// There is no server; the folder is ours.
     Ours(Offline),
 }
@@ -81,14 +85,32 @@ impl Door {
 
     /// Has a request performed.
     pub async fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
+        Ok(self.outcome(request).await??)
+    }
+
+    /// The same for a request that does no harm when it is performed twice: it is asked again while the server
+    /// is too busy.
+    pub async fn ask_again(&mut self, request: &Request) -> Result<Answer, Failure> {
+        let deadline = Instant::now() + BUSY_PATIENCE;
+        loop {
+            match self.outcome(request).await? {
+                Err(refusal) if refusal.is_busy() && Instant::now() < deadline => {
+                    sleep(BUSY_RETRY).await;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    async fn outcome(&mut self, request: &Request) -> Result<Outcome, Failure> {
         let offline = match &self.offline {
             Some(offline) => offline,
             None => match self.knock(request).await? {
-                Way::Answered(answer) => return Ok(answer),
+                Way::Answered(outcome) => return Ok(outcome),
                 Way::Ours(offline) => self.offline.insert(offline),
             },
         };
-        Ok(control::perform(offline.desk(), request).await?)
+        Ok(control::perform(offline.desk(), request).await)
     }
 
     /// Asks the running server, or takes the folder when there is none.
@@ -96,8 +118,11 @@ impl Door {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match control::ask(&self.config.data.dir, request).await {
-                Ok(outcome) => return Ok(Way::Answered(outcome?)),
+                Ok(outcome) => return Ok(Way::Answered(outcome)),
                 Err(AskError::Nobody) => {}
+                Err(error @ AskError::TooSlow) => {
+                    return Ok(Way::Answered(Err(Refusal::busy(error.to_string()))));
+                }
                 Err(error) => return Err(Failure::failed(error)),
             }
             let is_new = !DataFolder::has_database(&self.config.data.dir)?;

@@ -17,7 +17,7 @@ pub enum Exit {
     Usage = 2,
     /// There is no such account, room, session or data folder.
     NotFound = 3,
-    /// The name or e-mail address is taken.
+    /// The name or e-mail address is taken, or what is brought in is here already.
     Exists = 4,
     /// The configuration file or the environment is wrong; `EX_CONFIG` of `sysexits.h`.
     Config = 78,
@@ -32,7 +32,10 @@ const TABLE: [(Exit, &str); 6] = [
         Exit::NotFound,
         "there is no such account, room, session or data folder",
     ),
-    (Exit::Exists, "the name or e-mail address is taken"),
+    (
+        Exit::Exists,
+        "the name or e-mail address is taken, or what is brought in is here already",
+    ),
     (
         Exit::Config,
         "the configuration file or a variable is wrong",

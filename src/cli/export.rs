@@ -27,7 +27,7 @@ An export has a JSON object a line, whose \"type\" is export, user, room, member
 message or end, and \"chatd import\" brings it into another chat. It holds everything that was
 acknowledged before it began: also what is private, and everybody's e-mail addresses and password
 hashes, so keep it safe. That of a room has the accounts which the room names: its creator,
-members, authors, who was banned and by whom, each with its hash. Sessions, the secret that tokens
+members, authors, who was banned and by whom, each with its hash and none as the server's admin. Sessions, the secret that tokens
 are signed with and rooms that were deleted are not in it; \"chatd backup\" is for a server's own
 safety.
 

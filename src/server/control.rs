@@ -309,6 +309,16 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Too much is going on.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(Code::Overloaded, message)
+    }
+
+    /// Whether too much was going on, so that another try may do it.
+    pub fn is_busy(&self) -> bool {
+        self.code == Code::Overloaded.name()
+    }
+
     fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code: code.name(),

@@ -1,12 +1,16 @@
 //! Whom the server takes for the client of a request, for a command line that wants to know how the server is
 //! reached.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Looks out for one request at a time, by a word in its query that nobody else knows. A clone is the same.
+/// So many requests are looked out for at once.
+const MOST_WATCHES: usize = 8;
+
+/// Looks out for requests by a word in their query that nobody else knows. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct Witness(Arc<Mutex<Option<Watch>>>);
+pub struct Witness(Arc<Mutex<VecDeque<Watch>>>);
 
 #[derive(Debug)]
 struct Watch {
@@ -24,30 +28,29 @@ pub struct Seen {
 }
 
 impl Witness {
-    /// Where the request with this word came from. Whoever asks for another word than the last one has the
-    /// server look out for that from now on.
+    /// Where the request with this word came from. The first question has the server look out for it.
     pub fn ask(&self, word: &str) -> Option<Seen> {
-        let mut watch = self.lock();
-        match &*watch {
-            Some(watch) if watch.word == word => watch.seen,
-            _ => {
-                let (word, seen) = (word.to_owned(), None);
-                *watch = Some(Watch { word, seen });
-                None
-            }
+        let mut watches = self.lock();
+        if let Some(watch) = watches.iter().find(|watch| watch.word == word) {
+            return watch.seen;
         }
+        watches.truncate(MOST_WATCHES - 1);
+        watches.push_front(Watch {
+            word: word.to_owned(),
+            seen: None,
+        });
+        None
     }
 
     /// Looks at a request with this query.
     pub(super) fn see(&self, query: &str, seen: Seen) {
-        if let Some(watch) = &mut *self.lock()
-            && watch.word == query
-        {
+        let mut watches = self.lock();
+        if let Some(watch) = watches.iter_mut().find(|watch| watch.word == query) {
             watch.seen = Some(seen);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Watch>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -267,8 +267,12 @@ async fn forwarded(site: &Site, config: &Config, report: &mut Report) {
     };
     let trusted = &config.server.trusted_proxies;
     let is_trusted = trusted.iter().any(|network| network.contains(&peer));
-    // The server of this configuration speaks plain HTTP, so that something else speaks TLS for it.
-    let is_passed_on = site.is_https && !config.tls.is_on();
+    // Something else speaks TLS for the server, or calls it from this machine for whoever called elsewhere.
+    let is_here = site
+        .look_up()
+        .await
+        .is_ok_and(|all| all.iter().all(|address| address.ip().is_loopback()));
+    let is_passed_on = (site.is_https && !config.tls.is_on()) || (peer.is_loopback() && !is_here);
     match (is_passed_on, client == peer) {
         (_, false) => report.ok(format!(
             "the proxy at {peer} says for whom it speaks: the server takes you for {client}"
@@ -280,7 +284,7 @@ async fn forwarded(site: &Site, config: &Config, report: &mut Report) {
         ),
         (true, true) => report.problem(
             format!(
-                "a proxy at {peer} speaks TLS for the server, and server.trusted_proxies does not name it: all \
+                "a proxy at {peer} stands before the server, and server.trusted_proxies does not name it: all \
                  clients have its address"
             ),
             format!("name it there, [\"{peer}\"], and have it set X-Forwarded-For"),

@@ -5,10 +5,10 @@ use super::check::Plan;
 use super::parts::{Parts, in_parts};
 use super::{Options, Source, Summary};
 use crate::chat::{FinishedRoom, ImportCheck};
-use crate::cli::Failure;
 use crate::cli::backup::{counted, interruptible, interruptible_with};
 use crate::cli::door::{Door, unexpected};
 use crate::cli::progress::Progress;
+use crate::cli::{Exit, Failure};
 use crate::model::{Entry, RoomId};
 use crate::server::control::{Answer, ImportStep, Request};
 use std::collections::HashSet;
@@ -53,7 +53,7 @@ pub(super) async fn bring(
     if let Some(known) = found.known_rooms.first()
         && !options.skip_existing
     {
-        return Err(Failure::failed(format!(
+        let text = format!(
             "{} of the export {} here already, such as {known}; --skip-existing leaves them out, with their \
              messages",
             counted(found.known_rooms.len() as u64, "room"),
@@ -62,7 +62,8 @@ pub(super) async fn bring(
             } else {
                 "are"
             }
-        )));
+        );
+        return Err(Failure::new(Exit::Exists, text));
     }
     let summary = summary(plan, &found, found.new_users);
     if options.dry_run {
@@ -103,7 +104,8 @@ fn explained(failure: Failure, shown: usize) -> Failure {
 }
 
 async fn ask(door: &mut Door, step: ImportStep) -> Result<Answer, Failure> {
-    door.ask(&Request::Import { step }).await
+    // Each step may be performed twice.
+    door.ask_again(&Request::Import { step }).await
 }
 
 async fn done(door: &mut Door, step: ImportStep) -> Result<(), Failure> {

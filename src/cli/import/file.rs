@@ -136,6 +136,8 @@ fn kept(from: &mut dyn Read, name: &str) -> Result<File, Failure> {
         .mode(FILE_MODE)
         .open(&path)
         .map_err(unwritten)?;
+    // It goes on without its name, so that nothing of it is left whatever becomes of this process.
+    drop(folder);
     io::copy(from, &mut file).map_err(unwritten)?;
     Ok(file)
 }

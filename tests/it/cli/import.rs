@@ -109,7 +109,7 @@ fn whoever_is_connected_sees_the_rooms_come_that_they_are_in() {
     let mut socket = runtime.block_on(connected(&server, &bob));
     let refused = target.run_with(args, &export);
     refused.ended(
-        1,
+        4,
         &[
             "1 room of the export is here already",
             ATTIC,
@@ -191,6 +191,8 @@ fn a_running_server_takes_all_of_an_export_and_gives_it_back() {
     let export = odd_export();
     let place = place();
     let server = place.serve();
+    let link = [server.line(), server.line()];
+    let (_, token) = link[1].split_once('#').unwrap();
     let would = place.run_with("import - --dry-run", &export);
     would.ended(
         0,
@@ -203,6 +205,11 @@ fn a_running_server_takes_all_of_an_export_and_gives_it_back() {
     server.logged(&["rooms imported from the command line", "rooms=3"]);
     assert_eq!(lines(&all(&place)), lines(&export));
     // A setup link that was printed before is good for nobody now.
+    let body = json!({
+        "token": token, "username": "eve2", "email": "eve2@example.org", "password": "longenough",
+    });
+    let refused = server.request("POST /api/setup", None, Some(&body));
+    assert_eq!(refused.status, 403, "{}", refused.body);
     assert_eq!(server.sign_in("ada", "longenough"), 200);
     server.stop();
     assert_eq!(lines(&all(&place)), lines(&export));

@@ -285,16 +285,16 @@ fn unreachable(address: &Address, error: &Error) -> Failure {
 fn lost(address: &Address, what: &str, error: &Error) -> Failure {
     Failure::failed(match error {
         Error::MySqlError(MySqlError { code, .. }) if NO_RIGHT.contains(code) => format!(
-            "\"{}\" may not read {what} at {address}; nothing was changed. Let it: GRANT SELECT ON {}.* TO …",
+            "\"{}\" may not read {what} at {address}; nothing was changed there. Let it: GRANT SELECT ON {}.* TO …",
             address.user(),
             address.database()
         ),
         Error::MySqlError(error) => format!(
-            "{address} refuses to tell {what}: {}; nothing was changed",
+            "{address} refuses to tell {what}: {}; nothing was changed there",
             error.message
         ),
         error => format!(
-            "the connection to {address} was lost while {what} was read: {}; nothing was changed, so run \
+            "the connection to {address} was lost while {what} was read: {}; nothing was changed there, so run \
              this again",
             plain(error)
         ),
