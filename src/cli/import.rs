@@ -31,7 +31,9 @@ times and numbers, people sign in with the passwords that they had, and invites 
 are brought hidden and shown when all of them are whole; whoever is connected then sees them come.
 An account that is there already, with the same id and name, is left as it is. One whose name or
 e-mail address belongs to somebody else there is refused, and so is a room that is there already,
-unless it is to be left out. When an import fails or is killed no room of it stays; run it again.
+unless it is to be left out. When an import fails or is killed no room of it stays; run it again. Only
+where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each of
+them whole.
 
 A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR
 meanwhile.";

@@ -4,7 +4,7 @@
 use super::Failure;
 use super::prompt::Prompt;
 use crate::model::Password;
-use crate::server::control::Secret;
+use crate::model::Secret;
 use clap::Args;
 use std::io::{BufRead, IsTerminal};
 

@@ -254,7 +254,7 @@ impl Merge {
             return self.text(&name, text, origin);
         }
         match read_value(Path::new(text)) {
-            Ok(content) => self.text(&name, content.trim_end_matches(['\r', '\n']), origin),
+            Ok(content) => self.text(&name, &content, origin),
             Err(error) => self.refuse(
                 variable,
                 format!(
@@ -352,8 +352,11 @@ impl Merge {
     }
 }
 
-/// Reads the file of one value.
-fn read_value(path: &Path) -> std::io::Result<String> {
+/// Reads the file of one value, without the end of its line.
+///
+/// # Errors
+/// What the system says, or that it is too long for one.
+pub fn read_value(path: &Path) -> std::io::Result<String> {
     let mut content = String::new();
     let file = std::fs::File::open(path)?;
     file.take(MOST_VALUE_BYTES + 1)
@@ -362,6 +365,7 @@ fn read_value(path: &Path) -> std::io::Result<String> {
         let text = format!("it has more than {MOST_VALUE_BYTES} bytes");
         return Err(std::io::Error::other(text));
     }
+    content.truncate(content.trim_end_matches(['\r', '\n']).len());
     Ok(content)
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, ConfigErrors, Flags, Loaded, Origin, Sources, load};
+pub use load::{ConfigError, ConfigErrors, Flags, Loaded, Origin, Sources, load, read_value};
 
 /// The port to listen on when nothing else is said.
 const DEFAULT_PORT: u16 = 5000;

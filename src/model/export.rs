@@ -2,7 +2,7 @@
 //! there was, so that one whose end is missing is found out. In between whatever names something comes
 //! after it: accounts, then each room with its members, bans, invites and messages.
 
-use super::{MessageId, RoomId, Time, UserId};
+use super::{MessageId, RoomId, Secret, Time, UserId};
 use serde::{Deserialize, Serialize};
 
 /// The form of the lines; another number is for whoever comes to change it.
@@ -55,7 +55,7 @@ pub struct UserEntry {
     /// The e-mail address.
     pub email: String,
     /// The hash of the password, as a PHC string or in bcrypt's form; what is neither fits no password.
-    pub password_hash: String,
+    pub password_hash: Secret,
     /// Whether they may do everything on the server.
     pub is_admin: bool,
     /// Whether nobody can sign in with it.

@@ -3,7 +3,7 @@
 use super::{
     BanEntry, ClientId, Content, Description, DisplayName, EmailAddress, Entry, Invalid,
     InviteEntry, MemberEntry, MessageEntry, MessageType, RoomEntry, RoomId, RoomName,
-    SYSTEM_MESSAGE, Time, UserEntry, UserId, Username,
+    SYSTEM_MESSAGE, Secret, Time, UserEntry, UserId, Username,
 };
 
 /// No hash of a password that anybody makes is longer, in bytes.
@@ -40,7 +40,7 @@ pub struct ImportedUser {
     /// The e-mail address.
     pub email: EmailAddress,
     /// The hash of the password.
-    pub password_hash: String,
+    pub password_hash: Secret,
     /// Whether they may do everything on the server.
     pub is_admin: bool,
     /// Whether nobody can sign in with it.
@@ -103,7 +103,11 @@ impl Entry {
 impl UserEntry {
     fn checked(self) -> Result<ImportedUser, Invalid> {
         let why = "may not have more than 512 bytes";
-        must(self.password_hash.len() <= HASH_BYTES, "passwordHash", why)?;
+        must(
+            self.password_hash.0.len() <= HASH_BYTES,
+            "passwordHash",
+            why,
+        )?;
         Ok(ImportedUser {
             id: self.id,
             username: Username::new(&self.username)?,

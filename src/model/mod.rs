@@ -7,6 +7,7 @@ mod ids;
 mod imported;
 mod names;
 mod records;
+mod secret;
 mod time;
 mod visible;
 
@@ -26,6 +27,7 @@ pub use records::{
     Ban, Invite, KnownRoom, KnownSession, Member, Message, Profile, Role, Room, RoomSummary,
     ServerRole, Session, User,
 };
+pub use secret::Secret;
 pub use time::Time;
 
 use std::net::{IpAddr, Ipv6Addr};

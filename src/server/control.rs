@@ -20,7 +20,7 @@ pub use shown::{Live, Room, Session, Stats};
 
 use super::witness::{Seen, Witness};
 use crate::chat::{Chat, Code, Error, ImportCheck, NewAccount, Page};
-use crate::model::{EmailAddress, RoomId, ServerRole, SessionId, User, Username};
+use crate::model::{EmailAddress, RoomId, Secret, ServerRole, SessionId, User, Username};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -125,17 +125,6 @@ pub enum Request {
         /// The number that it was given.
         number: u64,
     },
-}
-
-/// A password on its way; it is never shown, not even by a debugger's format.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// What somebody may do on the server, as the command line calls it.

@@ -60,7 +60,7 @@ pub(crate) fn insert_user(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<(), Er
             user.display_name.key(),
             user.email.as_str(),
             user.email.key(),
-            user.password_hash,
+            user.password_hash.0,
             user.is_admin,
             user.is_disabled,
             user.created_at,

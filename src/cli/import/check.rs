@@ -4,7 +4,7 @@
 use crate::chat::FinishedRoom;
 use crate::model::{
     BanEntry, Entry, ExportEnd, Imported, ImportedRoom, ImportedUser, Invalid, InviteEntry,
-    MemberEntry, MessageEntry, MessageId, RoomId, UserEntry, UserId,
+    MemberEntry, MessageEntry, MessageId, RoomId, Secret, UserEntry, UserId,
 };
 use std::collections::HashSet;
 
@@ -253,7 +253,7 @@ fn is_both(id: UserId) -> String {
 fn subject(entry: &Entry) -> Option<Entry> {
     match entry {
         Entry::User(user) => Some(Entry::User(UserEntry {
-            password_hash: String::new(),
+            password_hash: Secret(String::new()),
             ..user.clone()
         })),
         Entry::Room(_) | Entry::Invite(_) => Some(entry.clone()),

@@ -5,7 +5,7 @@ use super::super::sql::{Connection as _, Row, Value, values};
 use super::contents;
 use crate::model::{
     BanEntry, Entry, ExportEnd, InviteEntry, MemberEntry, MessageEntry, MessageId, RoomEntry,
-    RoomId, UserEntry,
+    RoomId, Secret, UserEntry,
 };
 use rusqlite::Connection;
 use std::io;
@@ -212,7 +212,7 @@ fn user(row: &Row<'_>) -> Result<Entry, Error> {
         username: row.get(1)?,
         display_name: row.get(2)?,
         email: row.get(3)?,
-        password_hash: row.get(4)?,
+        password_hash: Secret(row.get(4)?),
         is_admin: row.get(5)?,
         is_disabled: row.get(6)?,
         created_at: row.get(7)?,

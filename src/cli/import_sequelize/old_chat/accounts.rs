@@ -5,7 +5,7 @@ use super::names::{Names, clean};
 use super::notes::{Kind, Notes, quoted};
 use super::old::OldUser;
 use crate::chat::is_checkable;
-use crate::model::{DisplayName, EmailAddress, Time, UserEntry, UserId, Username};
+use crate::model::{DisplayName, EmailAddress, Secret, Time, UserEntry, UserId, Username};
 use std::collections::{HashMap, HashSet};
 
 /// A hash that no password has.
@@ -122,7 +122,7 @@ impl Accounts {
                 .to_string(),
             username: username.to_string(),
             email,
-            password_hash,
+            password_hash: Secret(password_hash),
             is_admin: false,
             is_disabled,
             created_at,
@@ -150,7 +150,7 @@ impl Accounts {
             username: username.to_string(),
             display_name: NOBODY_SHOWN.to_owned(),
             email: format!("{id}@{NOWHERE}"),
-            password_hash: NO_PASSWORD.to_owned(),
+            password_hash: Secret(NO_PASSWORD.to_owned()),
             is_admin: false,
             is_disabled: true,
             created_at: self.now,

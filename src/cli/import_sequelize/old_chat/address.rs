@@ -1,9 +1,11 @@
 //! Where the old database is, and who reads it. The password is never told.
 
 use crate::cli::{Exit, Failure};
+use crate::config::read_value;
 use mysql::{Opts, OptsBuilder};
 use std::env::VarError;
 use std::fmt;
+use std::path::PathBuf;
 
 /// The variable with the password, which every user of the machine could read in the arguments.
 const PASSWORD: &str = "CHATD_IMPORT_PASSWORD";
@@ -84,21 +86,27 @@ impl fmt::Display for Address {
 /// The password of the environment; nothing where there is none.
 fn password() -> Result<Option<String>, Failure> {
     let wrong = |what: String| Failure::new(Exit::Config, what);
+    let file = std::env::var_os(PASSWORD_FILE);
     match std::env::var(PASSWORD) {
+        Ok(_) if file.is_some() => {
+            return Err(wrong(format!(
+                "{PASSWORD_FILE}: {PASSWORD} sets the same; leave out either"
+            )));
+        }
         Ok(password) => return Ok(Some(password)),
         Err(VarError::NotPresent) => {}
         Err(VarError::NotUnicode(_)) => {
             return Err(wrong(format!("{PASSWORD}: not UTF-8; use a value that is")));
         }
     }
-    let Some(path) = std::env::var_os(PASSWORD_FILE) else {
+    let Some(path) = file.map(PathBuf::from) else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let text = read_value(&path).map_err(|error| {
         let path = path.display();
         wrong(format!(
-            "{PASSWORD_FILE}: the file \"{path}\" cannot be read: {error}"
+            "{PASSWORD_FILE}: the file \"{path}\" cannot be read: {error}; name one that this user may read"
         ))
     })?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(Some(text))
 }

@@ -2,7 +2,8 @@
 
 use super::super::super::harness::{App, soon};
 use super::{ASKED, hold, json, texts};
-use chatd::server::control::{Outcome, Request, Role, Secret};
+use chatd::model::Secret;
+use chatd::server::control::{Outcome, Request, Role};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use serde_json::Value;

@@ -32,7 +32,7 @@ fn entries() -> impl Strategy<Value = Entry> {
                 display_name: username.clone(),
                 username,
                 email,
-                password_hash,
+                password_hash: Secret(password_hash),
                 is_admin,
                 is_disabled: !is_admin,
                 created_at,
