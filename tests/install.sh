@@ -86,10 +86,18 @@ unit_waits_for_upgrades() {
   [[ $said == *$'\nRestartPreventExitStatus=2 78\n'* ]]
 }
 
+places_that_a_service_sees_not() {
+  [[ $EUID -eq 0 ]] || { echo "this takes root" && return 0; }
+  for prefix in /home/ada/.local "/opt/my chat" /tmp/x; do
+    PREFIX=$prefix ends 1 "cannot run it: choose a folder" sh "$script" --service
+  done
+}
+
 words() {
   test_that "--help goes to stdout" help_is_data
   test_that "a wrong argument ends with 2" misuse_ends_with_2
   test_that "only root removes what is root's, and is told before anything is removed" only_root_purges
+  test_that "a prefix where a service cannot run is refused before anything is built" places_that_a_service_sees_not
   test_that "a start may take as long as an upgrade, and a wrong configuration is not tried again" unit_waits_for_upgrades
   if command -v systemd-analyze >/dev/null; then
     test_that "the unit is exposed by 1.5 at most" unit_is_hardened

@@ -3,7 +3,8 @@
 
 use super::{CALLED, hold, json, texts};
 use chatd::model::{
-    Content, Entry, Imported, MessageEntry, MessageId, RoomId, Time, UserEntry, UserId, Username,
+    Content, Entry, Imported, MessageEntry, MessageId, RoomId, Secret, Time, UserEntry, UserId,
+    Username,
 };
 use chatd::server::control::ENTRIES_BYTES;
 use proptest::option::of;
