@@ -16,6 +16,9 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The time between two tries.
 const RETRY: Duration = Duration::from_millis(50);
+/// A server that stops amid many requests is given so long to come back: as long as a stop may take, and as
+/// much again.
+const RETURN_PATIENCE: Duration = Duration::from_secs(20);
 /// A server that is too busy is asked again for so long.
 const BUSY_PATIENCE: Duration = Duration::from_mins(2);
 /// Between two such questions.
@@ -53,6 +56,8 @@ async fn take(path: &Path) -> Result<DataFolder, FolderError> {
 pub(super) struct Door {
     config: Arc<Config>,
     offline: Option<Offline>,
+    /// Whether a server has answered.
+    has_answered: bool,
 }
 
 /// What came of a try.
@@ -80,20 +85,23 @@ impl Door {
         Ok(Self {
             config: Arc::new(config),
             offline: None,
+            has_answered: false,
         })
     }
 
     /// Has a request performed.
     pub async fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
-        Ok(self.outcome(request).await??)
+        Ok(self.outcome(request, None).await??)
     }
 
-    /// The same for a request that does no harm when it is performed twice: it is asked again while the server
-    /// is too busy.
+    /// The same for one of many requests that do no harm when they are performed twice: it is asked again while
+    /// the server is too busy. A server that has answered before is given time to come back, or it would find
+    /// its folder taken.
     pub async fn ask_again(&mut self, request: &Request) -> Result<Answer, Failure> {
         let deadline = Instant::now() + BUSY_PATIENCE;
         loop {
-            match self.outcome(request).await? {
+            let back_by = self.has_answered.then(|| Instant::now() + RETURN_PATIENCE);
+            match self.outcome(request, back_by).await? {
                 Err(refusal) if refusal.is_busy() && Instant::now() < deadline => {
                     sleep(BUSY_RETRY).await;
                 }
@@ -102,23 +110,34 @@ impl Door {
         }
     }
 
-    async fn outcome(&mut self, request: &Request) -> Result<Outcome, Failure> {
+    async fn outcome(
+        &mut self,
+        request: &Request,
+        back_by: Option<Instant>,
+    ) -> Result<Outcome, Failure> {
         let offline = match &self.offline {
             Some(offline) => offline,
-            None => match self.knock(request).await? {
-                Way::Answered(outcome) => return Ok(outcome),
+            None => match self.knock(request, back_by).await? {
+                Way::Answered(outcome) => {
+                    self.has_answered = true;
+                    return Ok(outcome);
+                }
                 Way::Ours(offline) => self.offline.insert(offline),
             },
         };
         Ok(control::perform(offline.desk(), request).await)
     }
 
-    /// Asks the running server, or takes the folder when there is none.
-    async fn knock(&self, request: &Request) -> Result<Way, Failure> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Asks the running server, or takes the folder when there is none, and none comes back in time.
+    async fn knock(&self, request: &Request, back_by: Option<Instant>) -> Result<Way, Failure> {
+        let deadline = back_by.unwrap_or_else(Instant::now) + PATIENCE;
         loop {
             match control::ask(&self.config.data.dir, request).await {
                 Ok(outcome) => return Ok(Way::Answered(outcome)),
+                Err(AskError::Nobody) if back_by.is_some_and(|by| Instant::now() < by) => {
+                    sleep(RETRY).await;
+                    continue;
+                }
                 Err(AskError::Nobody) => {}
                 Err(error @ AskError::TooSlow) => {
                     return Ok(Way::Answered(Err(Refusal::busy(error.to_string()))));
