@@ -25,11 +25,11 @@ Examples:
 
 An export has a JSON object a line, whose \"type\" is export, user, room, member, ban, invite,
 message or end, and \"chatd import\" brings it into another chat. It holds everything that was
-acknowledged before it began: also what is private, and everybody's e-mail addresses and password
-hashes, so keep it safe. That of a room has the accounts which the room names: its creator,
-members, authors, who was banned and by whom, each with its hash and none as the server's admin. Sessions, the secret that tokens
-are signed with and rooms that were deleted are not in it; \"chatd backup\" is for a server's own
-safety.
+acknowledged before it began: also what is private, and everybody's e-mail addresses and
+password hashes, so keep it safe. That of a room has the accounts which the room names: its
+creator, members, authors, who was banned and by whom, each with its hash and none as the
+server's admin. Sessions, the secret that tokens are signed with and rooms that were deleted are
+not in it; \"chatd backup\" is for a server's own safety.
 
 A page (--format html) is for people: it opens in any browser, prints, and loads nothing from
 anywhere. It has neither e-mail addresses nor hashes nor invites.

@@ -29,11 +29,12 @@ Examples:
 The whole export is read and checked before anything is changed. What is in it comes with its ids,
 times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms
 are brought hidden and shown when all of them are whole; whoever is connected then sees them come.
-An account that is there already, with the same id and name, is left as it is. One whose name or
-e-mail address belongs to somebody else there is refused, and so is a room that is there already,
-unless it is to be left out. When an import fails or is killed no room of it stays; run it again. Only
-where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each of
-them whole.
+Whoever was an admin of the server is one there, too, unless the export is of one room. An account
+that is there already, with the same id and name, is left as it is. One whose name or e-mail
+address belongs to somebody else there is refused, and so is a room that is there already, unless
+it is to be left out. When an import fails or is killed no room of it stays; run it again. Only
+where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each
+of them whole.
 
 A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR
 meanwhile.";
@@ -76,6 +77,8 @@ impl Import {
 /// What an import has brought, or would bring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Summary {
+    /// Accounts that are admins of the server, there already or not.
+    pub admins: u64,
     /// Accounts that were not there.
     pub users: u64,
     /// Accounts that were there already, and were left as they are.
@@ -100,8 +103,12 @@ impl Summary {
         } else {
             ("Imported", "")
         };
+        let admins = match self.admins {
+            0 => String::new(),
+            admins => format!(" Admins of the server among the accounts: {admins}."),
+        };
         format!(
-            "{begin} {}{}, {}{}, {}.{end}",
+            "{begin} {}{}, {}{}, {}.{admins}{end}",
             counted(self.users, "account"),
             there(self.known_users),
             counted(self.rooms, "room"),

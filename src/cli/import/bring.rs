@@ -34,6 +34,7 @@ fn summary(plan: &Plan, found: &ImportCheck, users: u64) -> Summary {
     let messages = new.map(|room| room.messages);
     let known_rooms = found.known_rooms.len() as u64;
     Summary {
+        admins: plan.admins,
         users,
         known_users: found.known_users,
         rooms: plan.rooms.len() as u64 - known_rooms,

@@ -13,6 +13,8 @@ use std::collections::HashSet;
 pub(super) struct Plan {
     /// How many accounts there are.
     pub users: u64,
+    /// How many of them may do everything on the server.
+    pub admins: u64,
     /// The rooms, with what is in them.
     pub rooms: Vec<FinishedRoom>,
     /// What may be in the way of something here: accounts without their hashes, rooms and invites.
@@ -111,6 +113,7 @@ impl Checker {
             })?;
         }
         self.plan.users += 1;
+        self.plan.admins += u64::from(user.is_admin);
         Ok(())
     }
 

@@ -48,6 +48,7 @@ fn what_was_exported_comes_back_as_it_was() {
         &[
             "made a new data folder",
             "Imported 5 accounts, 3 rooms, 5,002 messages.",
+            "Admins of the server among the accounts: 1.",
         ],
     );
     assert_eq!(imported.stdout, "");
