@@ -263,22 +263,21 @@ fn own(
     });
     room.entry.created_by = owner;
     let of_owner = |member: &&mut MemberEntry| member.user_id == owner;
-    match room.members.iter_mut().find(of_owner) {
-        Some(member) => member.is_admin = true,
-        None => {
-            if creator.is_some() {
-                let why = "its creator had left it, and is in it again: somebody has to own it";
-                notes.add(Kind::RoomChanged, &about, why);
-            }
-            room.members.push(MemberEntry {
-                room_id: room.entry.id,
-                user_id: owner,
-                is_admin: true,
-                joined_at: room.entry.created_at,
-                read_seq: room.talk.messages,
-            });
-        }
+    if let Some(member) = room.members.iter_mut().find(of_owner) {
+        member.is_admin = true;
+        return;
     }
+    if creator.is_some() {
+        let why = "its creator had left it, and is in it again: somebody has to own it";
+        notes.add(Kind::RoomChanged, &about, why);
+    }
+    room.members.push(MemberEntry {
+        room_id: room.entry.id,
+        user_id: owner,
+        is_admin: true,
+        joined_at: room.entry.created_at,
+        read_seq: room.talk.messages,
+    });
 }
 
 fn new_invite(
