@@ -17,6 +17,11 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// So many may wait for the pool; at 60 ms a hash nobody waits longer than a few seconds.
 const WAITING: usize = 64;
+/// Hashes by argon2 that were made elsewhere are checked up to this much memory, so many passes and lanes:
+/// whoever can bring accounts in is not to stop the server by what one sign-in takes.
+const FOREIGN_MEMORY_KIB: u32 = 65_536;
+const FOREIGN_PASSES: u32 = 10;
+const FOREIGN_LANES: u32 = 4;
 /// The costs of bcrypt that are checked. Each doubles the time: the highest takes about a second, and
 /// whoever chose more than that would keep everybody else waiting.
 const BCRYPT_COSTS: RangeInclusive<u32> = 4..=14;
@@ -182,7 +187,11 @@ fn can_be_checked(hash: &PasswordHash) -> bool {
         && hash
             .version
             .is_none_or(|version| Version::try_from(version).is_ok())
-        && Params::try_from(hash).is_ok()
+        && Params::try_from(hash).is_ok_and(|params| {
+            params.m_cost() <= FOREIGN_MEMORY_KIB
+                && params.t_cost() <= FOREIGN_PASSES
+                && params.p_cost() <= FOREIGN_LANES
+        })
 }
 
 /// How a hash was made: its algorithm, version and parameters, and its length in bytes.

@@ -124,7 +124,9 @@ impl Export {
 
 const USERS: &str = "SELECT id, username, display_name, email, password, is_admin, is_disabled, created_at, last_seen_at
      FROM users ORDER BY id";
-const USERS_OF_ROOM: &str = "SELECT id, username, display_name, email, password, is_admin, is_disabled, created_at, last_seen_at
+// Whoever is given a room is not given admins.
+const USERS_OF_ROOM: &str =
+    "SELECT id, username, display_name, email, password, 0, is_disabled, created_at, last_seen_at
      FROM users
      WHERE id IN (SELECT created_by FROM rooms WHERE id = ?
                   UNION SELECT user_id FROM room_members WHERE room_id = ?

@@ -248,6 +248,24 @@ async fn a_hash_of_other_parameters_is_replaced_by_the_next_sign_in() {
     );
 }
 
+#[tokio::test]
+async fn a_hash_that_takes_more_than_is_allowed_fits_no_password() {
+    let app = App::start().await;
+    app.person("ada").await;
+    let params = |memory, passes, lanes| Params::new(memory, passes, lanes, None).unwrap();
+    for (params, status) in [
+        (params(65_536, 1, 4), 200),
+        (params(64, 10, 1), 200),
+        (params(65_537, 1, 1), 401),
+        (params(64, 11, 1), 401),
+        (params(64, 1, 5), 401),
+    ] {
+        let foreign = hash_with(Algorithm::Argon2id, Version::V0x13, params);
+        store(&app, "ada", &foreign);
+        login(&app, "ada", PASSWORD).await.expect(status);
+    }
+}
+
 /// A request of somebody who comes from this address, by a proxy's word.
 async fn from(server: &Executable, address: &str, password: &str) -> Answer {
     let body = json!({ "username": "ada", "password": password });

@@ -123,7 +123,8 @@ impl OldTime {
 
     /// Whether something was done, if this is the time at which it was.
     pub fn is_set(self) -> bool {
-        matches!(self, Self::At(_))
+        // A number that is 0 is the default of a column which says that nothing was done.
+        matches!(self, Self::At(time) if time.0 > 0)
     }
 
     /// The time if it can be meant.
