@@ -290,7 +290,7 @@ find_elsewhere() {
     */../* | */.. | ../* | .. | *[!A-Za-z0-9/._-]*)
       fail "data.dir in $config is \"$elsewhere\", which the unit cannot name: choose a folder of plain characters and run this again; the one that runs was left alone" ;;
     "$data" | "$data"/* | [!/]*) elsewhere= ;;
-    /home/* | /root/* | /run/user/* | /tmp/* | /var/tmp/*)
+    /home/* | ~root/* | /run/user/* | /tmp/* | /var/tmp/*)
       fail "data.dir in $config is \"$elsewhere\", which a hardened service does not see: choose a folder such as /srv/chat and run this again; the one that runs was left alone" ;;
     *)
       [ ! -d "$elsewhere" ] || return 0

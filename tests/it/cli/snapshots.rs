@@ -73,8 +73,8 @@ fn said(place: &Place, args: &str) -> String {
     let root = place.root.path().canonicalize().unwrap();
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let text = text
-        .replace(root.to_str().unwrap(), "/root")
-        .replace(place.root.path().to_str().unwrap(), "/root");
+        .replace(root.to_str().unwrap(), "/place")
+        .replace(place.root.path().to_str().unwrap(), "/place");
     format!("$ chatd {args}\n{text}→ {}\n\n", ran.code)
 }
 
