@@ -22,6 +22,8 @@ const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The packet by which a client without a token asks to be let in.
 const CONNECT: &str = "40";
+/// A packet of the engine's own.
+const PING: &str = "2";
 
 /// Looks from outside; `config` is the one of this machine, which need not be the server's.
 pub(super) async fn look(site: &Site, config: Option<&Config>, report: &mut Report) {
@@ -188,7 +190,11 @@ async fn poll(site: &Site) -> Result<(), Stopped> {
     let path = format!("{POLLING}&sid={sid}");
     let post = || Request::post(&path).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
     answered(&site.send(post(), CONNECT).await?)?;
-    let refused = answered(&site.get(&path).await?)?;
+    let mut refused = answered(&site.get(&path).await?)?;
+    // The engine's first ping may come before anything else.
+    if refused == PING {
+        refused = answered(&site.get(&path).await?)?;
+    }
     // Its connection may be closed by now, as that of whoever is not let in.
     let _ = site.send(post(), "1").await;
     if refused.contains("unauthorized") {

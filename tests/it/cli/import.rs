@@ -39,7 +39,10 @@ fn what_was_exported_comes_back_as_it_was() {
     let would = place.run_with("import - --dry-run", &export);
     would.ended(
         0,
-        &["This would import 5 accounts, 3 rooms, 5,002 messages. Nothing was changed."],
+        &[
+            "This would import 5 accounts, 3 rooms, 5,002 messages.",
+            "Admins of the server among the accounts: 1. Nothing was changed.",
+        ],
     );
     assert!(!place.data.exists());
     let imported = place.run_with("import -", &export);

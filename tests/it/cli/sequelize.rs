@@ -290,7 +290,7 @@ fn what_cannot_be_kept_as_it_was_is_told() {
         ("email_replaced", 4),
         ("password_unusable", 3),
         ("account_disabled", 1),
-        ("room_changed", 6),
+        ("room_changed", 8),
         ("member_left_out", 3),
         ("invite_left_out", 4),
         ("message_of_nobody", 2),
