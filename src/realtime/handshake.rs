@@ -148,7 +148,10 @@ impl Realtime {
     fn open(&self, recipient: Recipient) {
         let connection = recipient.connection.clone();
         let recipient = Arc::new(recipient);
-        self.signal(Signal::Opened(recipient.clone()));
+        // The hub has it from here to its end: a client that leaves while the writer is slow leaves nothing
+        // but its place in the queue.
+        let arriving = Arc::downgrade(&recipient);
+        self.signal(Signal::Opened(recipient));
         let attach = self.chat.attach(connection.who, connection.id);
         let chat = self.chat.clone();
         attach.then(move |attached| {
@@ -157,7 +160,9 @@ impl Realtime {
                 if let Some(cause) = &error.cause {
                     tracing::error!(%cause, "a client could not be let in by the server's fault");
                 }
-                recipient.connection.cut(&recipient.socket);
+                if let Some(recipient) = arriving.upgrade() {
+                    recipient.connection.cut(&recipient.socket);
+                }
             }
         });
         connection.set_open();

@@ -4,6 +4,7 @@ use super::hostile::measure::{MIB, Memory, Size};
 use super::hostile::raw::{self, Raw};
 use super::hostile::{Hall, Pace};
 use super::{either, full, report};
+use crate::harness::executable::data;
 use crate::harness::polling::Polling;
 use chatd::realtime::PAYLOAD_BYTES;
 use futures_util::future::join_all;
@@ -39,20 +40,28 @@ const ENV: [(&str, &str); 3] = [
     ("CHATD_LIMITS__MESSAGES_PER_SECOND", "100000"),
 ];
 
+/// Without the limits of people and addresses.
+const UNLIMITED: [(&str, &str); 1] = [("CHATD_LIMITS__ENABLED", "false")];
+
 /// The database has so many readers.
 const READERS: usize = 4;
 /// Stands for the room in what is sent.
 const ROOM: &str = "<room>";
 
-/// Floods once and checks what it cost; in full also what the others felt of it while it went on.
-async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
-    let env = [&ENV[..], env].concat();
-    let hall = Hall::open(&env).await;
+/// A hall that has taken what it takes for good, so that its memory grows by a flood only.
+async fn warm(env: &[(&str, &str)]) -> Hall {
+    let hall = Hall::open(&[&ENV[..], env].concat()).await;
     hall.talk(WARM_UP).await;
     // What the readers of the database take, they take for good.
     let people = format!("/api/rooms/{}/users", hall.room);
     let asking = (0..READERS).map(async |_| hall.ada.get(&people).await.expect(200));
     join_all(asking).await;
+    hall
+}
+
+/// Floods once and checks what it cost; in full also what the others felt of it while it went on.
+async fn flood(what: &str, env: &[(&str, &str)], flood: impl AsyncFn(&Hall)) {
+    let hall = warm(env).await;
     let memory = Memory::of(&hall.chatd);
     let began = Instant::now();
     flood(&hall).await;
@@ -296,8 +305,7 @@ async fn whoever_connects_and_leaves_a_thousand_times_leaves_nothing_behind() {
     })
     .await;
     // The same without the limit that refuses it.
-    let unlimited = [("CHATD_LIMITS__ENABLED", "false")];
-    flood("connects and leaves, unlimited", &unlimited, async |hall| {
+    flood("connects and leaves, unlimited", &UNLIMITED, async |hall| {
         for _ in 0..times {
             Raw::sign_in(&hall.mallory)
                 .await
@@ -305,4 +313,30 @@ async fn whoever_connects_and_leaves_a_thousand_times_leaves_nothing_behind() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_the_disk_stands_still_is_not_kept_until_it_goes_on() {
+    /// So many would wait for the writer, and it for less than it waits for a lock.
+    const TIMES: usize = 1500;
+    let hall = warm(&UNLIMITED).await;
+    let database = data(hall.chatd.root()).join("chatd.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let memory = Memory::of(&hall.chatd);
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        Raw::sign_in(&hall.mallory)
+            .await
+            .expect("nobody is refused");
+    }
+    let took = began.elapsed();
+    database.execute_batch("COMMIT").unwrap();
+    let grown = memory.growth();
+    report(
+        "a client that connects and leaves while the disk stands still",
+        format!("memory grew by {} in {took:.1?}", Size(grown)),
+    );
+    assert!(grown <= MOST_GROWTH_BYTES, "{}", Size(grown));
+    hall.talk(WARM_UP).await;
 }
