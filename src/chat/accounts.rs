@@ -6,7 +6,8 @@ use super::sessions::{Device, SignedIn, Who, end_others};
 use super::{Chat, Command, Error, Input};
 use crate::config::Registration as Policy;
 use crate::model::{
-    DisplayName, EmailAddress, Event, Password, Profile, ServerRole, User, UserId, Username,
+    DisplayName, EmailAddress, Event, NewUser, Password, Profile, Secret, ServerRole, User, UserId,
+    Username,
 };
 use crate::store::sql::Tx;
 use crate::store::{Events, sessions, users};
@@ -136,7 +137,7 @@ impl Chat {
     }
 
     /// The account that somebody asks for, with their password hashed.
-    pub(super) async fn new_account(&self, asked: Registration) -> Result<users::NewUser, Error> {
+    pub(super) async fn new_account(&self, asked: Registration) -> Result<NewUser, Error> {
         let password = self.passwords.hash(asked.password.as_str()).await?;
         Ok(self.new_user(asked.username, asked.email, password, ServerRole::User))
     }
@@ -144,7 +145,7 @@ impl Chat {
     /// Makes an account with its first session, and does what else belongs to the same command.
     pub(super) async fn begin(
         &self,
-        account: users::NewUser,
+        account: NewUser,
         device: &Device,
         more: impl Fn(&mut Tx<'_>, &mut Events, UserId) -> Result<(), Error> + Send + 'static,
     ) -> Result<SignedIn, Error> {
@@ -167,15 +168,17 @@ impl Chat {
         email: EmailAddress,
         password: String,
         role: ServerRole,
-    ) -> users::NewUser {
-        users::NewUser {
+    ) -> NewUser {
+        NewUser {
             id: UserId::new(),
             display_name: DisplayName::from_username(&username),
             username,
             email,
-            password,
-            role,
-            at: self.now(),
+            password_hash: Secret(password),
+            is_admin: role == ServerRole::Admin,
+            is_disabled: false,
+            created_at: self.now(),
+            last_seen_at: None,
         }
     }
 
@@ -330,15 +333,15 @@ impl Chat {
     }
 }
 
-fn shown(account: &users::NewUser) -> User {
+fn shown(account: &NewUser) -> User {
     User {
         id: account.id,
         username: account.username.to_string(),
         display_name: account.display_name.to_string(),
         email: account.email.to_string(),
-        role: account.role,
-        created_at: account.at,
-        disabled: false,
+        role: users::role(account.is_admin),
+        created_at: account.created_at,
+        disabled: account.is_disabled,
     }
 }
 

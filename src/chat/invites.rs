@@ -3,8 +3,8 @@
 use super::rooms::{as_member, become_member, get};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input, Joined, tokens};
-use crate::model::{Event, Invite, Role, RoomId, Time, UserId};
-use crate::store::invites::{self as table, InviteRow};
+use crate::model::{Event, Invite, InviteEntry, MemberEntry, Role, RoomId, Time, UserId};
+use crate::store::invites as table;
 use crate::store::sql::Tx;
 use crate::store::{Events, members, users};
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub(super) fn enter(
         Entry::Invite(token) => Some(by_token(tx, token)?),
     };
     let room = match (&invite, entry) {
-        (Some(invite), _) => invite.room,
+        (Some(invite), _) => invite.room_id,
         (None, Entry::Door(room)) => room,
         (None, Entry::Invite(_)) => return Err(Error::not_found("such invite")),
     };
@@ -98,12 +98,20 @@ pub(super) fn enter(
         return Err(Error::banned());
     }
     if let Some(invite) = &invite {
-        if !invite.is_good(now) {
+        if !is_good(invite, now) {
             return Err(Error::invite_expired());
         }
         table::count_use(tx, &invite.token)?;
     }
-    become_member(tx, room, user, Role::Member, now)?;
+    let member = MemberEntry {
+        room_id: room,
+        user_id: user,
+        is_admin: false,
+        joined_at: now,
+        // What was said before counts as read.
+        read_seq: access.last_seq,
+    };
+    become_member(tx, &member)?;
     let person = users::person(tx, user)?.ok_or_else(Error::unauthorized)?;
     let room = get(tx, room, user)?;
     events.push(Event::MemberJoined {
@@ -117,7 +125,14 @@ pub(super) fn enter(
     })
 }
 
-fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<InviteRow, Error> {
+/// Whether an invite lets anybody in at `now`.
+fn is_good(invite: &InviteEntry, now: Time) -> bool {
+    invite.revoked_at.is_none()
+        && invite.expires_at.is_none_or(|end| end > now)
+        && invite.max_uses.is_none_or(|most| invite.uses < most)
+}
+
+fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<InviteEntry, Error> {
     table::get(tx, token)?.ok_or_else(|| Error::not_found("such invite"))
 }
 
@@ -135,12 +150,12 @@ impl Chat {
         }
     }
 
-    fn shown(&self) -> impl Fn(InviteRow) -> Invite + use<> {
+    fn shown(&self) -> impl Fn(InviteEntry) -> Invite + use<> {
         let base = self.config.server.public_url.clone();
         move |row| Invite {
             link: format!("{base}/invite/{}", row.token),
             token: row.token,
-            room_id: row.room,
+            room_id: row.room_id,
             expires_at: row.expires_at,
             max_uses: row.max_uses,
             uses: row.uses,
@@ -154,9 +169,9 @@ impl Chat {
             Ok(token) => token,
             Err(error) => return Command::refused(error),
         };
-        let row = InviteRow {
+        let row = InviteEntry {
             token,
-            room,
+            room_id: room,
             created_by: who.user,
             created_at: now,
             expires_at: request
@@ -206,10 +221,10 @@ impl Chat {
         self.store
             .query(move |tx| {
                 let invite = by_token(tx, &token)?;
-                if !invite.is_good(now) {
+                if !is_good(&invite, now) {
                     return Err(Error::invite_expired());
                 }
-                let room = get(tx, invite.room, invite.created_by)?;
+                let room = get(tx, invite.room_id, invite.created_by)?;
                 let by = users::person(tx, invite.created_by)?;
                 Ok(InvitedTo {
                     room: RoomPreview {

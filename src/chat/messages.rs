@@ -203,7 +203,7 @@ impl Chat {
                     None => Err(refused.clone()),
                 };
             }
-            match messages::insert(tx, &message) {
+            match messages::append(tx, &message) {
                 Err(crate::store::Error::Unique(Unique::ClientId)) => {
                     return repeated(tx, &message);
                 }

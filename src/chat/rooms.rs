@@ -4,7 +4,10 @@ use super::invites::{self, Entry};
 use super::page::{List, Page, Search, place};
 use super::sessions::Who;
 use super::{Chat, Command, Error, Input};
-use crate::model::{Description, Event, Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
+use crate::model::{
+    Description, Event, MemberEntry, NewRoom, Role, Room, RoomId, RoomName, RoomSummary, Time,
+    UserId,
+};
 use crate::store::members::{self, Access, Membership};
 use crate::store::sql::Tx;
 use crate::store::{rooms, users};
@@ -13,8 +16,9 @@ use serde::Serialize;
 /// Rows of a deleted room that one command removes, so that others get their turn between.
 const PURGE_ROWS: i64 = 1000;
 
-/// Somebody is in so many rooms at most: all of them are read each time that they connect.
-const MOST_ROOMS: i64 = 1000;
+/// Nobody comes into more rooms: all of them are read each time that somebody connects, and told that they
+/// are there. An import may bring somebody into more, and says so: what they have is not taken from them.
+pub(super) const MOST_ROOMS: i64 = 1000;
 
 /// A room that somebody asks for.
 #[derive(Debug, Clone)]
@@ -133,37 +137,38 @@ pub(super) fn get(tx: &mut Tx<'_>, room: RoomId, asker: UserId) -> Result<Room, 
     rooms::get(tx, room, asker)?.ok_or_else(|| Error::not_found("such room"))
 }
 
-/// Makes somebody a member, unless they are in as many rooms as anybody may be in.
-pub(super) fn become_member(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-    role: Role,
-    at: Time,
-) -> Result<(), Error> {
-    if members::count_rooms(tx, user)? >= MOST_ROOMS {
+/// Makes somebody a member, unless they are in as many rooms as anybody may come into.
+pub(super) fn become_member(tx: &mut Tx<'_>, member: &MemberEntry) -> Result<(), Error> {
+    if members::count_rooms(tx, member.user_id)? >= MOST_ROOMS {
         return Err(Error::forbidden(
-            "You are in 1,000 rooms, and nobody may be in more; leave one first.",
+            "Nobody may come into more than 1,000 rooms; leave some first.",
         ));
     }
-    Ok(members::insert(tx, room, user, role, at)?)
+    Ok(members::add(tx, member)?)
 }
 
 impl Chat {
     /// Makes a room; who makes it is in it by that, as its creator and admin.
     pub fn create_room(&self, who: Who, request: NewRoomRequest) -> Command<Room> {
         let now = self.now();
-        let room = rooms::NewRoom {
+        let room = NewRoom {
             id: RoomId::new(),
             name: request.name,
-            description: request.description.map(|text| text.to_string()),
+            description: request.description,
             is_private: request.is_private,
             created_by: who.user,
-            at: now,
+            created_at: now,
+        };
+        let creator = MemberEntry {
+            room_id: room.id,
+            user_id: who.user,
+            is_admin: true,
+            joined_at: now,
+            read_seq: 0,
         };
         self.store.command(move |tx, events| {
-            rooms::insert(tx, &room)?;
-            become_member(tx, room.id, who.user, Role::Admin, now)?;
+            rooms::insert(tx, &room, None)?;
+            become_member(tx, &creator)?;
             let person = users::person(tx, who.user)?.ok_or_else(Error::unauthorized)?;
             let room = get(tx, room.id, who.user)?;
             events.push(Event::MemberJoined {

@@ -2,22 +2,20 @@
 
 use super::{
     BanEntry, ClientId, Content, Description, DisplayName, EmailAddress, Entry, Invalid,
-    InviteEntry, MemberEntry, MessageEntry, MessageType, RoomEntry, RoomId, RoomName,
-    SYSTEM_MESSAGE, Secret, Time, UserEntry, UserId, Username,
+    InviteEntry, InviteToken, MemberEntry, MessageEntry, MessageType, NewRoom, NewUser, RoomEntry,
+    RoomName, SYSTEM_MESSAGE, UserEntry, Username,
 };
 
 /// No hash of a password that anybody makes is longer, in bytes.
 const HASH_BYTES: usize = 512;
-/// The longest token of an invite, in bytes; ours have 24.
-const TOKEN_BYTES: usize = 128;
 
 /// An entry that may be brought in.
 #[derive(Debug, Clone)]
 pub enum Imported {
     /// An account.
-    User(ImportedUser),
+    User(NewUser),
     /// A room.
-    Room(ImportedRoom),
+    Room(NewRoom),
     /// Somebody who is in a room.
     Member(MemberEntry),
     /// Somebody who may not come into a room.
@@ -28,48 +26,8 @@ pub enum Imported {
     Message(MessageEntry),
 }
 
-/// An account that may be brought in.
-#[derive(Debug, Clone)]
-pub struct ImportedUser {
-    /// Its id.
-    pub id: UserId,
-    /// The name to sign in with.
-    pub username: Username,
-    /// The name that others see.
-    pub display_name: DisplayName,
-    /// The e-mail address.
-    pub email: EmailAddress,
-    /// The hash of the password.
-    pub password_hash: Secret,
-    /// Whether they may do everything on the server.
-    pub is_admin: bool,
-    /// Whether nobody can sign in with it.
-    pub is_disabled: bool,
-    /// When it was made.
-    pub created_at: Time,
-    /// When they were last connected.
-    pub last_seen_at: Option<Time>,
-}
-
-/// A room that may be brought in.
-#[derive(Debug, Clone)]
-pub struct ImportedRoom {
-    /// Its id.
-    pub id: RoomId,
-    /// Its name.
-    pub name: RoomName,
-    /// What it is for.
-    pub description: Option<Description>,
-    /// Whether only members know of it.
-    pub is_private: bool,
-    /// Who owns it.
-    pub created_by: UserId,
-    /// When it was made.
-    pub created_at: Time,
-}
-
-fn wrong<T>(field: &'static str, why: &str) -> Result<T, Invalid> {
-    let why = why.to_owned();
+fn wrong<T>(field: &'static str, why: impl Into<String>) -> Result<T, Invalid> {
+    let why = why.into();
     Err(Invalid { field, why })
 }
 
@@ -101,14 +59,12 @@ impl Entry {
 }
 
 impl UserEntry {
-    fn checked(self) -> Result<ImportedUser, Invalid> {
-        let why = "may not have more than 512 bytes";
-        must(
-            self.password_hash.0.len() <= HASH_BYTES,
-            "passwordHash",
-            why,
-        )?;
-        Ok(ImportedUser {
+    fn checked(self) -> Result<NewUser, Invalid> {
+        if self.password_hash.0.len() > HASH_BYTES {
+            let why = format!("may not have more than {HASH_BYTES} bytes");
+            return wrong("passwordHash", why);
+        }
+        Ok(NewUser {
             id: self.id,
             username: Username::new(&self.username)?,
             display_name: DisplayName::new(&self.display_name)?,
@@ -123,9 +79,9 @@ impl UserEntry {
 }
 
 impl RoomEntry {
-    fn checked(self) -> Result<ImportedRoom, Invalid> {
+    fn checked(self) -> Result<NewRoom, Invalid> {
         let description = self.description.as_deref().map(Description::new);
-        Ok(ImportedRoom {
+        Ok(NewRoom {
             id: self.id,
             name: RoomName::new(&self.name)?,
             description: description
@@ -140,14 +96,7 @@ impl RoomEntry {
 
 impl InviteEntry {
     fn checked(self) -> Result<Self, Invalid> {
-        // It is a part of a link's path (RFC 3986, section 2.3).
-        let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-        let fits = (1..=TOKEN_BYTES).contains(&self.token.len());
-        must(
-            fits && self.token.bytes().all(unreserved),
-            "token",
-            "must have 1 to 128 letters, digits, '-', '.', '_' and '~'",
-        )?;
+        InviteToken::new(&self.token)?;
         must(self.uses >= 0, "uses", "may not be less than 0")?;
         let counts = self.max_uses.is_none_or(|most| most > 0);
         must(counts, "maxUses", "may not be less than 1")?;

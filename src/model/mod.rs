@@ -1,16 +1,20 @@
 //! Plain data that everybody shares: ids, validated names, records, events, counters. No I/O, no async.
 
+mod codes;
 mod count;
 mod events;
 mod export;
 mod ids;
 mod imported;
 mod names;
+mod new;
+mod password;
 mod records;
 mod secret;
 mod time;
 mod visible;
 
+pub use codes::{ClientId, InviteToken, MessageType, SYSTEM_MESSAGE};
 pub use count::{Counter, Gauge, Histogram};
 pub use events::{Event, Person, RoomJoined};
 pub use export::{
@@ -18,11 +22,12 @@ pub use export::{
     RoomEntry, UserEntry,
 };
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
-pub use imported::{Imported, ImportedRoom, ImportedUser};
+pub use imported::Imported;
 pub use names::{
-    ClientId, Content, Description, DisplayName, EmailAddress, Invalid, MessageType, Password,
-    RoomName, SYSTEM_MESSAGE, Username,
+    Content, Description, DisplayName, EmailAddress, Invalid, RoomName, Username,
 };
+pub use new::{NewRoom, NewUser};
+pub use password::Password;
 pub use records::{
     Ban, Invite, KnownRoom, KnownSession, Member, Message, Profile, Role, Room, RoomSummary,
     ServerRole, Session, User,

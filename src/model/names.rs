@@ -17,7 +17,7 @@ pub struct Invalid {
     pub why: String,
 }
 
-fn refuse<T>(field: &'static str, why: impl Into<String>) -> Result<T, Invalid> {
+pub(super) fn refuse<T>(field: &'static str, why: impl Into<String>) -> Result<T, Invalid> {
     Err(Invalid {
         field,
         why: why.into(),
@@ -25,7 +25,7 @@ fn refuse<T>(field: &'static str, why: impl Into<String>) -> Result<T, Invalid> 
 }
 
 /// Counts characters as people do who count code points.
-fn within(field: &'static str, text: &str, least: usize, most: usize) -> Result<(), Invalid> {
+pub(super) fn within(field: &'static str, text: &str, least: usize, most: usize) -> Result<(), Invalid> {
     let count = text.chars().count();
     if (least..=most).contains(&count) {
         Ok(())
@@ -68,12 +68,14 @@ macro_rules! text {
     };
 }
 
+pub(super) use text;
+
 text!(
-    /// 3 to 30 letters, digits, `_`, `.` and `-`, of one script.
+    /// Letters, digits, `_`, `.` and `-`, of one script.
     Username
 );
 text!(
-    /// 1 to 60 characters that show something, none of them a control character or one that turns text.
+    /// Characters that show something, none of them a control character or one that turns text.
     DisplayName
 );
 text!(
@@ -81,33 +83,30 @@ text!(
     EmailAddress
 );
 text!(
-    /// 1 to 80 characters that show something, none of them a control character or one that turns text.
+    /// Characters that show something, none of them a control character or one that turns text.
     RoomName
 );
 text!(
-    /// Up to 500 characters of free text.
+    /// Free text, or none.
     Description
 );
 text!(
-    /// 1 to 4,000 characters after trimming that show something, kept as typed otherwise.
+    /// Characters that show something, trimmed, and kept as typed otherwise.
     Content
-);
-text!(
-    /// 1 to 32 of `a-z 0-9 _ -`, `text` by default; `system` is the server's.
-    MessageType
-);
-text!(
-    /// 1 to 64 visible ASCII characters, chosen by a client so that a retry is known as one.
-    ClientId
 );
 
 impl Username {
+    /// The fewest characters that it may have.
+    pub const MIN_CHARS: usize = 3;
+    /// The most.
+    pub const MAX_CHARS: usize = 30;
+
     /// Checks a name. Letters of several scripts in one name, and names of another script that look
     /// like plain ASCII, are refused by the rules of Unicode Technical Standard 39, section 5.
     pub fn new(text: &str) -> Result<Self, Invalid> {
         const FIELD: &str = "username";
         let name: String = text.nfc().collect();
-        within(FIELD, &name, 3, 30)?;
+        within(FIELD, &name, Self::MIN_CHARS, Self::MAX_CHARS)?;
         let allowed =
             |c: char| matches!(c, '_' | '.' | '-') || c.is_alphanumeric() && c.identifier_allowed();
         if !name.chars().all(allowed) {
@@ -146,9 +145,12 @@ impl Username {
 }
 
 impl DisplayName {
+    /// The most characters that it may have.
+    pub const MAX_CHARS: usize = 60;
+
     /// Checks and trims a name.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        line("displayName", text, 60).map(Self)
+        line("displayName", text, Self::MAX_CHARS).map(Self)
     }
 
     /// The name that somebody shows who never chose another.
@@ -168,9 +170,12 @@ impl DisplayName {
 }
 
 impl RoomName {
+    /// The most characters that it may have.
+    pub const MAX_CHARS: usize = 80;
+
     /// Checks and trims a name.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        line("name", text, 80).map(Self)
+        line("name", text, Self::MAX_CHARS).map(Self)
     }
 }
 
@@ -191,12 +196,14 @@ impl EmailAddress {
     /// The longest address that can be delivered to: a path of 256 bytes without its brackets
     /// (RFC 5321, section 4.5.3.1).
     pub const MAX_BYTES: usize = 254;
+    /// The same of what stands before the `@` (RFC 5321, section 4.5.3.1.1).
+    const LOCAL_BYTES: usize = 64;
 
     /// Checks the form only.
     pub fn new(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let good = text.split_once('@').is_some_and(|(local, domain)| {
-            (1..=64).contains(&local.len()) && !domain.is_empty() && !domain.contains('@')
+            (1..=Self::LOCAL_BYTES).contains(&local.len()) && !domain.is_empty() && !domain.contains('@')
         });
         let strange = |c: char| c.is_control() || c.is_whitespace();
         if !good || text.len() > Self::MAX_BYTES || text.chars().any(strange) {
@@ -220,81 +227,25 @@ impl EmailAddress {
 }
 
 impl Description {
+    /// The most characters that it may have.
+    pub const MAX_CHARS: usize = 500;
+
     /// Checks and trims a description.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        within("description", text.trim(), 0, 500)?;
+        within("description", text.trim(), 0, Self::MAX_CHARS)?;
         Ok(Self(text.trim().to_owned()))
     }
 }
 
 impl Content {
+    /// The most characters that it may have.
+    pub const MAX_CHARS: usize = 4000;
+
     /// Checks and trims what a message says; everything inside stays as it was typed.
     pub fn new(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        within("content", text, 1, 4000)?;
+        within("content", text, 1, Self::MAX_CHARS)?;
         seen("content", text)?;
         Ok(Self(text.to_owned()))
-    }
-}
-
-/// The message type that only the server may use.
-pub const SYSTEM_MESSAGE: &str = "system";
-
-impl MessageType {
-    /// Checks a type that a client asks for.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        const FIELD: &str = "messageType";
-        within(FIELD, text, 1, 32)?;
-        if text == SYSTEM_MESSAGE {
-            return refuse(FIELD, "'system' is for the server's own messages");
-        }
-        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-        if !text.bytes().all(good) {
-            return refuse(FIELD, "may have a-z, 0-9, '_' and '-' only");
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl Default for MessageType {
-    fn default() -> Self {
-        Self("text".to_owned())
-    }
-}
-
-impl ClientId {
-    /// Checks an id that a client chose.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        within("clientId", text, 1, 64)?;
-        if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return refuse("clientId", "may have visible ASCII characters only");
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// A password that somebody chose; it is never shown, not even by a debugger's format.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// The most characters that a password may have.
-    pub const MAX_CHARS: usize = 256;
-
-    /// Checks a new password; `least` is what the server's owner asks for, in characters.
-    pub fn new(field: &'static str, text: &str, least: usize) -> Result<Self, Invalid> {
-        within(field, text, least, Self::MAX_CHARS)?;
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The text itself, for hashing.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
     }
 }

@@ -2,34 +2,12 @@
 
 use super::Error;
 use super::sql::{Row, Tx, values};
-use crate::model::{RoomId, Time, UserId};
+use crate::model::{InviteEntry, RoomId, Time};
 
-/// An invite as it is kept.
-#[derive(Debug, Clone)]
-pub(crate) struct InviteRow {
-    pub token: String,
-    pub room: RoomId,
-    pub created_by: UserId,
-    pub created_at: Time,
-    pub expires_at: Option<Time>,
-    pub max_uses: Option<i64>,
-    pub uses: i64,
-    pub revoked_at: Option<Time>,
-}
-
-impl InviteRow {
-    /// Whether it lets anybody in at `now`.
-    pub fn is_good(&self, now: Time) -> bool {
-        self.revoked_at.is_none()
-            && self.expires_at.is_none_or(|end| end > now)
-            && self.max_uses.is_none_or(|most| self.uses < most)
-    }
-}
-
-fn read(row: &Row<'_>) -> Result<InviteRow, Error> {
-    Ok(InviteRow {
+fn read(row: &Row<'_>) -> Result<InviteEntry, Error> {
+    Ok(InviteEntry {
         token: row.get(0)?,
-        room: row.get(1)?,
+        room_id: row.get(1)?,
         created_by: row.get(2)?,
         created_at: row.get(3)?,
         expires_at: row.get(4)?,
@@ -39,24 +17,27 @@ fn read(row: &Row<'_>) -> Result<InviteRow, Error> {
     })
 }
 
-pub(crate) fn insert(tx: &mut Tx<'_>, invite: &InviteRow) -> Result<(), Error> {
+pub(crate) fn insert(tx: &mut Tx<'_>, invite: &InviteEntry) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO room_invites (token, room_id, created_by, created_at, expires_at, max_uses)
-         VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO room_invites
+           (token, room_id, created_by, created_at, expires_at, max_uses, uses, revoked_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         values![
             invite.token,
-            invite.room,
+            invite.room_id,
             invite.created_by,
             invite.created_at,
             invite.expires_at,
-            invite.max_uses
+            invite.max_uses,
+            invite.uses,
+            invite.revoked_at,
         ],
     )?;
     Ok(())
 }
 
 /// The invite of a token, good or not, of a room that is there.
-pub(crate) fn get(tx: &mut Tx<'_>, token: &str) -> Result<Option<InviteRow>, Error> {
+pub(crate) fn get(tx: &mut Tx<'_>, token: &str) -> Result<Option<InviteEntry>, Error> {
     tx.one(
         "SELECT i.token, i.room_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.revoked_at
          FROM room_invites i JOIN rooms r ON r.id = i.room_id
@@ -67,7 +48,7 @@ pub(crate) fn get(tx: &mut Tx<'_>, token: &str) -> Result<Option<InviteRow>, Err
 }
 
 /// The newest invite of a room that was not revoked. There may be others in a room from elsewhere.
-pub(crate) fn of_room(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<InviteRow>, Error> {
+pub(crate) fn of_room(tx: &mut Tx<'_>, room: RoomId) -> Result<Option<InviteEntry>, Error> {
     let invites = tx.all(
         "SELECT token, room_id, created_by, created_at, expires_at, max_uses, uses, revoked_at
          FROM room_invites WHERE room_id = ? AND revoked_at IS NULL",

@@ -3,7 +3,7 @@
 use super::Error;
 use super::rooms::role;
 use super::sql::{Row, Tx, values};
-use crate::model::{Ban, Member, Person, Role, RoomId, Time, UserId};
+use crate::model::{Ban, Member, MemberEntry, Person, Role, RoomId, Time, UserId};
 
 /// A room from one person's side: what every rule looks at.
 #[derive(Debug, Clone)]
@@ -58,22 +58,28 @@ pub(crate) fn count_rooms(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
     Ok(count.unwrap_or(0))
 }
 
-/// Makes somebody a member. What was said before counts as read.
-pub(crate) fn insert(
-    tx: &mut Tx<'_>,
-    room: RoomId,
-    user: UserId,
-    role: Role,
-    at: Time,
-) -> Result<(), Error> {
+/// Writes a member down. Whoever does so sees to the room's count of them.
+pub(crate) fn insert(tx: &mut Tx<'_>, member: &MemberEntry) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO room_members (room_id, user_id, is_admin, joined_at, read_seq)
-         SELECT id, ?, ?, ?, last_seq FROM rooms WHERE id = ?",
-        values![user, role == Role::Admin, at, room],
+         VALUES (?, ?, ?, ?, ?)",
+        values![
+            member.room_id,
+            member.user_id,
+            member.is_admin,
+            member.joined_at,
+            member.read_seq,
+        ],
     )?;
+    Ok(())
+}
+
+/// Makes somebody a member, and counts them.
+pub(crate) fn add(tx: &mut Tx<'_>, member: &MemberEntry) -> Result<(), Error> {
+    insert(tx, member)?;
     tx.execute(
         "UPDATE rooms SET member_count = member_count + 1 WHERE id = ?",
-        values![room],
+        values![member.room_id],
     )?;
     Ok(())
 }

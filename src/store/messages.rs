@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::sql::{Row, Tx, values};
-use crate::model::{Message, MessageId, RoomId, Time, UserId};
+use crate::model::{Message, MessageEntry, MessageId, RoomId, Time, UserId};
 
 /// What a new message needs to know of its room and its sender.
 #[derive(Debug, Clone)]
@@ -29,23 +29,79 @@ pub(crate) fn author(tx: &mut Tx<'_>, room: RoomId, user: UserId) -> Result<Opti
     )
 }
 
-/// Keeps a message as the newest of its room.
-pub(crate) fn insert(tx: &mut Tx<'_>, message: &Message) -> Result<(), Error> {
+/// A row, with the texts of whoever has the message: it is written without a copy of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageRow<'a> {
+    pub room_id: RoomId,
+    pub seq: i64,
+    pub id: MessageId,
+    pub user_id: UserId,
+    pub content: &'a str,
+    pub message_type: &'a str,
+    pub client_id: Option<&'a str>,
+    pub reply_to: Option<MessageId>,
+    pub created_at: Time,
+    pub edited_at: Option<Time>,
+    pub deleted_at: Option<Time>,
+}
+
+/// Two structs name these fields alike.
+macro_rules! row_of {
+    ($message:ident) => {
+        MessageRow {
+            room_id: $message.room_id,
+            seq: $message.seq,
+            id: $message.id,
+            user_id: $message.user_id,
+            content: &$message.content,
+            message_type: &$message.message_type,
+            client_id: $message.client_id.as_deref(),
+            reply_to: $message.reply_to,
+            created_at: $message.created_at,
+            edited_at: $message.edited_at,
+            deleted_at: $message.deleted_at,
+        }
+    };
+}
+
+impl<'a> From<&'a Message> for MessageRow<'a> {
+    fn from(message: &'a Message) -> Self {
+        row_of!(message)
+    }
+}
+
+impl<'a> From<&'a MessageEntry> for MessageRow<'a> {
+    fn from(message: &'a MessageEntry) -> Self {
+        row_of!(message)
+    }
+}
+
+/// Writes a message down. Whoever does so sees to the last number of its room.
+pub(crate) fn insert(tx: &mut Tx<'_>, row: MessageRow<'_>) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO messages (room_id, seq, id, user_id, content, message_type, client_id, reply_to, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO messages (room_id, seq, id, user_id, content, message_type, client_id, reply_to,
+                               created_at, edited_at, deleted_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values![
-            message.room_id,
-            message.seq,
-            message.id,
-            message.user_id,
-            message.content,
-            message.message_type,
-            message.client_id,
-            message.reply_to,
-            message.created_at,
+            row.room_id,
+            row.seq,
+            row.id,
+            row.user_id,
+            row.content,
+            row.message_type,
+            row.client_id,
+            row.reply_to,
+            row.created_at,
+            row.edited_at,
+            row.deleted_at,
         ],
     )?;
+    Ok(())
+}
+
+/// Keeps a message as the newest of its room.
+pub(crate) fn append(tx: &mut Tx<'_>, message: &Message) -> Result<(), Error> {
+    insert(tx, message.into())?;
     tx.execute(
         "UPDATE rooms SET last_seq = ? WHERE id = ?",
         values![message.seq, message.room_id],

@@ -3,35 +3,34 @@
 use super::Error;
 use super::messages;
 use super::sql::{FromValue, Row, ToValue, Tx, values};
-use crate::model::{KnownRoom, Role, Room, RoomId, RoomName, RoomSummary, Time, UserId};
-
-/// A room to be made.
-#[derive(Debug, Clone)]
-pub(crate) struct NewRoom {
-    pub id: RoomId,
-    pub name: RoomName,
-    pub description: Option<String>,
-    pub is_private: bool,
-    pub created_by: UserId,
-    pub at: Time,
-}
+use crate::model::{
+    Description, KnownRoom, NewRoom, Role, Room, RoomId, RoomSummary, Time, UserId,
+};
 
 pub(crate) fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
-pub(crate) fn insert(tx: &mut Tx<'_>, room: &NewRoom) -> Result<(), Error> {
+/// Makes a room without anybody in it. With `hidden_until` nobody sees it, and it is purged from then on
+/// unless it is shown before.
+pub(crate) fn insert(
+    tx: &mut Tx<'_>,
+    room: &NewRoom,
+    hidden_until: Option<Time>,
+) -> Result<(), Error> {
+    let description = room.description.as_ref().map(Description::as_str);
     tx.execute(
-        "INSERT INTO rooms (id, name, name_key, description, is_private, created_by, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO rooms (id, name, name_key, description, is_private, created_by, created_at, deleted_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         values![
             room.id,
             room.name.as_str(),
             name_key(room.name.as_str()),
-            room.description,
+            description,
             room.is_private,
             room.created_by,
-            room.at,
+            room.created_at,
+            hidden_until,
         ],
     )?;
     Ok(())

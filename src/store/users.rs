@@ -3,20 +3,8 @@
 use super::Error;
 use super::sql::{Row, Tx, values};
 use crate::model::{
-    DisplayName, EmailAddress, Person, Profile, ServerRole, Time, User, UserId, Username,
+    DisplayName, EmailAddress, NewUser, Person, Profile, ServerRole, Time, User, UserId,
 };
-
-/// An account to be made.
-#[derive(Debug, Clone)]
-pub(crate) struct NewUser {
-    pub id: UserId,
-    pub username: Username,
-    pub display_name: DisplayName,
-    pub email: EmailAddress,
-    pub password: String,
-    pub role: ServerRole,
-    pub at: Time,
-}
 
 /// What a sign-in is checked against.
 #[derive(Debug, Clone)]
@@ -29,8 +17,8 @@ pub(crate) struct Credentials {
 pub(crate) fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO users (id, username, username_key, username_look, display_name, display_name_key,
-                            email, email_key, password, is_admin, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            email, email_key, password, is_admin, is_disabled, created_at, last_seen_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values![
             user.id,
             user.username.as_str(),
@@ -40,9 +28,11 @@ pub(crate) fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<(), Error> {
             user.display_name.key(),
             user.email.as_str(),
             user.email.key(),
-            user.password,
-            user.role == ServerRole::Admin,
-            user.at,
+            user.password_hash.0,
+            user.is_admin,
+            user.is_disabled,
+            user.created_at,
+            user.last_seen_at,
         ],
     )?;
     Ok(())

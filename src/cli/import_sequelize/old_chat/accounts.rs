@@ -16,8 +16,6 @@ const NOBODY: &str = "former_member";
 const NOBODY_SHOWN: &str = "Former member";
 /// Addresses at which there is nobody, and never will be (RFC 2606, section 2).
 const NOWHERE: &str = "no-address.invalid";
-/// The longest name that others see, in characters.
-const DISPLAY_CHARS: usize = 60;
 
 /// All accounts that are taken over.
 pub(super) struct Accounts {
@@ -87,7 +85,7 @@ impl Accounts {
             notes.add(Kind::UsernameChanged, &about, change);
             name
         });
-        let display_name = DisplayName::new(&clean(old_name, DISPLAY_CHARS));
+        let display_name = DisplayName::new(&clean(old_name, DisplayName::MAX_CHARS));
         let email = address(id, old, addresses, &about, notes);
         let password_hash = match old.password.as_deref().map(str::trim) {
             Some(hash) if is_checkable(hash) => hash.to_owned(),

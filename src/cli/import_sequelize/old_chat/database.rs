@@ -1,13 +1,13 @@
 //! The old database: found, read in one snapshot, never written to.
 
 use super::address::Address;
-use super::messages::CONTENT_CHARS;
 use super::old::{
     Cell, MESSAGE_CONTENT, MESSAGE_ID, MESSAGE_ROOM, MESSAGE_TIME, MESSAGE_USER, OldAuthor,
     OldCount, OldInvite, OldMember, OldMessage, OldRoom, OldUser, Row,
 };
 use super::schema::{Found, Table, Tables};
 use crate::cli::Failure;
+use crate::model::Content;
 use mysql::prelude::Queryable;
 use mysql::{
     Conn, DriverError, Error, LocalInfileHandler, MySqlError, OptsBuilder, SslOpts, Value,
@@ -143,10 +143,11 @@ impl Database {
     pub fn long_messages(&mut self, tell: impl FnMut(OldMessage)) -> Result<(), Failure> {
         let table = self.tables.messages.clone();
         let sql = format!(
-            "SELECT {} FROM {} WHERE CHAR_LENGTH({}) > {CONTENT_CHARS}",
+            "SELECT {} FROM {} WHERE CHAR_LENGTH({}) > {}",
             table.list(),
             table.quoted(),
-            table.column(MESSAGE_CONTENT)
+            table.column(MESSAGE_CONTENT),
+            Content::MAX_CHARS
         );
         let mut tell = tell;
         self.snapshot

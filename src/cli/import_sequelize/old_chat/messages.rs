@@ -7,9 +7,6 @@ use super::old::OldMessage;
 use super::rooms::Room;
 use crate::model::{Content, MessageEntry, MessageType, SYSTEM_MESSAGE, Time};
 
-/// The longest message, in characters.
-pub(super) const CONTENT_CHARS: usize = 4000;
-
 /// What becomes of one old message: one new one or, of one that is too long, several, with the numbers
 /// after `seq`.
 pub(super) fn take(
@@ -126,13 +123,13 @@ fn contents(old: &OldMessage) -> Vec<String> {
 /// Where a text is to be cut, in bytes: at a space or a line's end in its second half, if there is one,
 /// or where it becomes too long; at its end, if it does not.
 fn end_of_piece(text: &str) -> usize {
-    let Some((most, _)) = text.char_indices().nth(CONTENT_CHARS) else {
+    let Some((most, _)) = text.char_indices().nth(Content::MAX_CHARS) else {
         return text.len();
     };
     let room = &text[..most];
     let half = room
         .char_indices()
-        .nth(CONTENT_CHARS / 2)
+        .nth(Content::MAX_CHARS / 2)
         .map_or(0, |(at, _)| at);
     let line = room.rfind('\n').filter(|at| *at > half);
     let space = || room.rfind(char::is_whitespace).filter(|at| *at > half);

@@ -4,10 +4,6 @@ use crate::model::{DisplayName, Username};
 use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
-/// The longest username, in characters.
-const USERNAME_CHARS: usize = 30;
-/// The shortest.
-const USERNAME_LEAST: usize = 3;
 /// What a name is called of which nothing can be kept, and what is put before one that is too short.
 const USER: &str = "user";
 /// What else may be in a name.
@@ -42,7 +38,7 @@ impl Names {
             } else {
                 format!("_{number}")
             };
-            let room = USERNAME_CHARS - end.chars().count();
+            let room = Username::MAX_CHARS - end.chars().count();
             let start: String = base.chars().take(room).collect();
             let name = Username::new(&format!("{}{end}", start.trim_end_matches(MARKS)));
             let name = name.or_else(|_| Username::new(&format!("{USER}{end}")));
@@ -60,12 +56,12 @@ fn base(old: &str) -> String {
     let plain: String = old.nfkd().filter(char::is_ascii).collect();
     let bases = [letters(old), letters(&plain)].map(|letters| match letters.chars().count() {
         0 => USER.to_owned(),
-        count if count < USERNAME_LEAST => format!("{USER}_{letters}"),
+        count if count < Username::MIN_CHARS => format!("{USER}_{letters}"),
         _ => letters,
     });
     let mut bases = bases.into_iter();
     let usable = bases.find(|base| {
-        let start: String = base.chars().take(USERNAME_CHARS - 2).collect();
+        let start: String = base.chars().take(Username::MAX_CHARS - 2).collect();
         Username::new(&start).is_ok()
     });
     usable.unwrap_or_else(|| USER.to_owned())

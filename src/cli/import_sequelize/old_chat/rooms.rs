@@ -6,18 +6,13 @@ use super::names::clean;
 use super::notes::{Kind, Notes, quoted};
 use super::old::{OldInvite, OldMember, OldRoom, OldTime};
 use crate::model::{
-    Description, Entry, InviteEntry, MemberEntry, RoomEntry, RoomId, RoomName, Time, UserId,
+    Description, Entry, InviteEntry, InviteToken, MemberEntry, RoomEntry, RoomId, RoomName, Time,
+    UserId,
 };
 use std::collections::{HashMap, HashSet};
 
-/// The longest name of a room, in characters.
-const NAME_CHARS: usize = 80;
-/// The longest description, in characters.
-const DESCRIPTION_CHARS: usize = 500;
 /// What a room is called that has no name.
 const NAMELESS: &str = "Room";
-/// The longest code of an invite, in bytes.
-const CODE_BYTES: usize = 128;
 /// What members are called who may change a room.
 const ADMIN_ROLES: [&str; 3] = ["admin", "owner", "creator"];
 
@@ -167,7 +162,7 @@ impl Rooms {
             let about = format!("invite {}", quoted(code));
             let why = match room {
                 None => "there is no such room",
-                Some(_) if !can_be_opened(code) => "its code cannot stand in a link",
+                Some(_) if InviteToken::new(code).is_err() => "its code cannot stand in a link",
                 Some(_) if !codes.insert(code.to_owned()) => "another one has the same code",
                 Some(_) if invite.deleted_at.is_set() => "it was deleted there",
                 Some(room) => {
@@ -197,7 +192,7 @@ fn new_room(id: &OldId, old: &OldRoom, talk: Talk, now: Time, notes: &mut Notes)
     let old_name = old.name.as_deref().unwrap_or_default();
     let name = RoomName::new(old_name).map(|name| name.to_string());
     let name = name.unwrap_or_else(|_| {
-        let cleaned = RoomName::new(&clean(old_name, NAME_CHARS));
+        let cleaned = RoomName::new(&clean(old_name, RoomName::MAX_CHARS));
         let name = cleaned.map_or_else(|_| NAMELESS.to_owned(), |name| name.to_string());
         let change = format!("name {} → {}", quoted(old_name), quoted(&name));
         notes.add(Kind::RoomChanged, &about, change);
@@ -207,9 +202,10 @@ fn new_room(id: &OldId, old: &OldRoom, talk: Talk, now: Time, notes: &mut Notes)
     let description = if Description::new(old_text).is_ok() {
         old_text.to_owned()
     } else {
-        let what = format!("its description is cut at {DESCRIPTION_CHARS} characters");
+        const MOST: usize = Description::MAX_CHARS;
+        let what = format!("its description is cut at {MOST} characters");
         notes.add(Kind::RoomChanged, &about, what);
-        old_text.chars().take(DESCRIPTION_CHARS).collect()
+        old_text.chars().take(MOST).collect()
     };
     let is_private = old.is_private.unwrap_or_else(|| {
         let what = "whether it is private cannot be read; it is private now";
@@ -306,12 +302,4 @@ fn new_invite(
         uses: old.uses.unwrap_or(0).max(0),
         revoked_at: (old.is_active == Some(false)).then_some(now),
     }
-}
-
-/// Whether a code may stand in a link, with what is unreserved there (RFC 3986, section 2.3).
-fn can_be_opened(code: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    (1..=CODE_BYTES).contains(&code.len())
-        && code.bytes().all(is_plain)
-        && ![".", ".."].contains(&code)
 }
