@@ -112,6 +112,19 @@ pub enum OpenError {
     /// Its tables could not be brought up to date; nothing was changed.
     #[error("the database could not be brought up to date: {0}")]
     Migration(#[from] Box<refinery::Error>),
+    /// The same, by a commit that failed. Whether it is on the disk is unknown until the next start, which
+    /// goes on from whatever is there.
+    #[error(
+        "the database could not be brought up to date: {source}; it may have been all the same, so what it was is \
+         kept as \"{}\": see to the disk, then start again",
+        kept.display()
+    )]
+    Uncertain {
+        /// The copy of what it was.
+        kept: PathBuf,
+        /// What went wrong.
+        source: Box<refinery::Error>,
+    },
     /// It cannot be read or written.
     #[error("the database cannot be opened: {0}")]
     Database(#[from] Error),

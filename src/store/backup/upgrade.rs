@@ -8,6 +8,8 @@ use std::fs::{DirBuilder, File, OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 /// The folder of the copies, beside the database.
@@ -49,13 +51,20 @@ pub(in crate::store) fn bring_up_to_date(
     } else {
         None
     };
-    let runner = migrations::migrations::runner().set_grouped(true);
-    let upgraded = runner.run(connection).map_err(Box::new);
-    if let (Err(_), Some(kept)) = (&upgraded, &kept) {
-        // Nothing was changed, and what is kept is in the database.
-        let _ = remove_file(kept);
+    if let Err((error, is_certain)) = migrate(connection)? {
+        return Err(match kept {
+            Some(kept) if is_certain => {
+                // Nothing was changed, and what is kept is in the database.
+                let _ = remove_file(kept);
+                error.into()
+            }
+            Some(kept) => OpenError::Uncertain {
+                kept,
+                source: error,
+            },
+            None => error.into(),
+        });
     }
-    upgraded?;
     let folder = path.with_file_name(FOLDER);
     if kept.is_some() {
         tracing::info!(
@@ -70,6 +79,27 @@ pub(in crate::store) fn bring_up_to_date(
         );
     }
     Ok(())
+}
+
+/// Why the migrations came to no end, and whether it is certain that nothing of them is on the disk.
+type Failed = (Box<refinery::Error>, bool);
+
+/// Runs what is missing of the migrations. Of a failure before a commit was begun nothing is left. Where
+/// the commit itself fails, as by a disk that does not sync, all of it may be in the log and be found there
+/// by the next process.
+fn migrate(connection: &mut Connection) -> Result<Result<(), Failed>, Error> {
+    let is_committing = Arc::new(AtomicBool::new(false));
+    let begun = is_committing.clone();
+    let note = move || {
+        begun.store(true, Ordering::Relaxed);
+        // The commit goes on.
+        false
+    };
+    connection.commit_hook(Some(note))?;
+    let runner = migrations::migrations::runner().set_grouped(true);
+    let upgraded = runner.run(connection).map(|_| ()).map_err(Box::new);
+    connection.commit_hook(None::<fn() -> bool>)?;
+    Ok(upgraded.map_err(|error| (error, !is_committing.load(Ordering::Relaxed))))
 }
 
 /// Whether there is anything to lose.

@@ -1,12 +1,12 @@
-//! A process that is killed amid an upgrade, at each call that changes what is on the disk: what is left
-//! is the one version or the other, as a whole.
+//! A process that is killed amid an upgrade, at each call that changes what is on the disk, or whose disk
+//! fails: what is left is the one version or the other, as a whole, and what was before is kept.
 
 use super::super::{either, report};
 use crate::harness::executable;
 use rusqlite::Connection;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// What changes a disk.
 const CALLS: [&str; 8] = [
@@ -161,4 +161,54 @@ fn a_kill_amid_an_upgrade_leaves_one_version_or_the_other() {
             "killed {old} times before it was done and {new} times after: none was half done"
         ),
     );
+}
+
+/// Leaves a log beside the database, as a server that was killed does.
+fn leave_log(data: &Path) {
+    let path = data.join("chatd.db");
+    let (log, aside) = (data.join("chatd.db-wal"), data.join("aside"));
+    let database = Connection::open(path).unwrap();
+    database
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE keepsake SET text = text;")
+        .unwrap();
+    std::fs::copy(&log, &aside).unwrap();
+    database.close().unwrap();
+    std::fs::rename(aside, log).unwrap();
+}
+
+#[test]
+fn what_was_before_an_upgrade_is_kept_when_its_commit_fails() {
+    let mut committed = 0;
+    for nth in 1..MOST_CALLS {
+        let root = tempfile::tempdir().unwrap();
+        make(root.path(), &[]);
+        let data = executable::data(root.path());
+        leave_log(&data);
+        let mut strace = executable::command("strace");
+        // From then on nothing is synced any more.
+        let inject = format!("inject=fsync,fdatasync:error=EIO:when={nth}+");
+        strace
+            .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
+            .arg(inject)
+            .arg(executable::path())
+            .args(["user", "list"])
+            .stderr(Stdio::piped());
+        let ended = list(strace, &data);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let is_new = version(&data.join("chatd.db"));
+        let (_, kept) = copies(&data);
+        assert!(kept == 1 || !is_new, "{nth}: {said}");
+        if ended.status.success() {
+            break;
+        }
+        assert_eq!(ended.status.code(), Some(1), "{nth}: {said}");
+        // The log holds the commit that failed, and whoever opens it next finds it there.
+        committed += usize::from(is_new && said.contains("may have been all the same"));
+        let mut again = executable::command(executable::path());
+        again.args(["user", "list"]);
+        let again = list(again, &data);
+        assert!(again.status.success(), "{nth}: {again:?}");
+        assert_eq!(copies(&data), (0, 1), "{nth}");
+    }
+    assert!(committed > 0, "no commit failed");
 }
