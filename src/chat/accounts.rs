@@ -126,7 +126,7 @@ impl Chat {
         self.limits.registration(device.address)?;
         let invite = registration.invite.clone();
         let account = self.new_account(registration).await?;
-        let now = account.at;
+        let now = account.created_at;
         self.begin(account, &device, move |tx, events, user| {
             if let Some(token) = &invite {
                 invites::enter(tx, events, user, Entry::Invite(token), now)?;

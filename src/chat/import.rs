@@ -5,11 +5,12 @@
 
 use super::{Chat, Code, Command, Error};
 use crate::model::{
-    Entry, Event, Imported, ImportedUser, MessageEntry, Person, Role, Room, RoomId, Time, UserId,
+    Entry, Event, Imported, MessageEntry, NewUser, Person, Role, Room, RoomId, Time, UserId,
 };
 use crate::store::import::{self as table, Progress};
+use crate::store::messages::MessageRow;
 use crate::store::sql::Tx;
-use crate::store::{self, Events, Unique, members, rooms};
+use crate::store::{self, Events, Unique, invites, members, messages, rooms, users};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -32,9 +33,21 @@ pub struct ImportCheck {
     pub known_users: u64,
     /// Which of the rooms are here already.
     pub known_rooms: Vec<RoomId>,
+    /// In how many rooms those of the accounts are that are in some here.
+    pub in_rooms: Vec<InRooms>,
     /// Of which of the rooms something is left that nobody sees: they were deleted, or an import of them
     /// was not finished.
     pub left_rooms: Vec<RoomId>,
+}
+
+/// In how many rooms somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InRooms {
+    /// Who.
+    pub id: UserId,
+    /// How many.
+    pub rooms: i64,
 }
 
 /// A room of which everything was brought.
@@ -134,10 +147,14 @@ fn checked(entries: Vec<Entry>) -> Result<Vec<Imported>, Error> {
 fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Result<(), Error> {
     match entry {
         Imported::User(user) => {
-            if is_known(tx, user)? {
-                found.known_users += 1;
-            } else {
+            if !is_known(tx, user)? {
                 found.new_users += 1;
+                return Ok(());
+            }
+            found.known_users += 1;
+            let (id, rooms) = (user.id, members::count_rooms(tx, user.id)?);
+            if rooms > 0 {
+                found.in_rooms.push(InRooms { id, rooms });
             }
         }
         Imported::Room(room) => match table::is_hidden(tx, room.id)? {
@@ -161,7 +178,7 @@ fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Resul
 }
 
 /// Whether the account is here already, as the same one.
-fn is_known(tx: &mut Tx<'_>, user: &ImportedUser) -> Result<bool, Error> {
+fn is_known(tx: &mut Tx<'_>, user: &NewUser) -> Result<bool, Error> {
     let known = table::known(tx, user)?;
     let (name, id) = (&user.username, user.id);
     if let Some(same) = known.iter().find(|known| known.id == id) {
@@ -211,13 +228,13 @@ impl Bringing {
         match entry {
             Imported::User(user) => {
                 if !is_known(tx, user)? {
-                    table::insert_user(tx, user)?;
+                    users::insert(tx, user)?;
                 }
             }
             Imported::Room(room) => {
                 let ms = i64::try_from(UNFINISHED.as_millis()).unwrap_or(i64::MAX);
                 match table::is_hidden(tx, room.id)? {
-                    None => table::insert_room(tx, room, self.now.plus_ms(ms))?,
+                    None => rooms::insert(tx, room, Some(self.now.plus_ms(ms)))?,
                     Some(_) => {
                         self.room(tx, room.id)?;
                     }
@@ -225,7 +242,7 @@ impl Bringing {
             }
             Imported::Member(member) => {
                 let room = self.room(tx, member.room_id)?;
-                match table::insert_member(tx, member) {
+                match members::insert(tx, member) {
                     Err(store::Error::Unique(Unique::Member)) => {}
                     inserted => {
                         inserted?;
@@ -244,7 +261,7 @@ impl Bringing {
             Imported::Invite(invite) => {
                 self.room(tx, invite.room_id)?;
                 if table::invited_to(tx, &invite.token)? != Some(invite.room_id) {
-                    table::insert_invite(tx, invite)?;
+                    invites::insert(tx, invite)?;
                 }
             }
             Imported::Message(message) => {
@@ -274,8 +291,13 @@ impl Bringing {
 /// What a client called its message does not matter any more where its sender has called another one the
 /// same here.
 fn insert(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<(), Error> {
-    let inserted = match table::insert_message(tx, message, message.client_id.as_deref()) {
-        Err(store::Error::Unique(Unique::ClientId)) => table::insert_message(tx, message, None),
+    let row = MessageRow::from(message);
+    let unnamed = MessageRow {
+        client_id: None,
+        ..row
+    };
+    let inserted = match messages::insert(tx, row) {
+        Err(store::Error::Unique(Unique::ClientId)) => messages::insert(tx, unnamed),
         inserted => inserted,
     };
     inserted.map_err(|error| match error {

@@ -16,9 +16,9 @@ use serde::Serialize;
 /// Rows of a deleted room that one command removes, so that others get their turn between.
 const PURGE_ROWS: i64 = 1000;
 
-/// Nobody comes into more rooms: all of them are read each time that somebody connects, and told that they
-/// are there. An import may bring somebody into more, and says so: what they have is not taken from them.
-pub(super) const MOST_ROOMS: i64 = 1000;
+/// Nobody comes into more rooms: each time that somebody connects all of theirs are read, and people there
+/// are told. An import may bring somebody into more, and says so: what they have is not taken from them.
+pub const MOST_ROOMS: i64 = 1000;
 
 /// A room that somebody asks for.
 #[derive(Debug, Clone)]

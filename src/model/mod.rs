@@ -23,9 +23,7 @@ pub use export::{
 };
 pub use ids::{ConnectionId, MessageId, RoomId, SessionId, UserId};
 pub use imported::Imported;
-pub use names::{
-    Content, Description, DisplayName, EmailAddress, Invalid, RoomName, Username,
-};
+pub use names::{Content, Description, DisplayName, EmailAddress, Invalid, RoomName, Username};
 pub use new::{NewRoom, NewUser};
 pub use password::Password;
 pub use records::{

@@ -25,7 +25,12 @@ pub(super) fn refuse<T>(field: &'static str, why: impl Into<String>) -> Result<T
 }
 
 /// Counts characters as people do who count code points.
-pub(super) fn within(field: &'static str, text: &str, least: usize, most: usize) -> Result<(), Invalid> {
+pub(super) fn within(
+    field: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) -> Result<(), Invalid> {
     let count = text.chars().count();
     if (least..=most).contains(&count) {
         Ok(())
@@ -203,7 +208,9 @@ impl EmailAddress {
     pub fn new(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let good = text.split_once('@').is_some_and(|(local, domain)| {
-            (1..=Self::LOCAL_BYTES).contains(&local.len()) && !domain.is_empty() && !domain.contains('@')
+            (1..=Self::LOCAL_BYTES).contains(&local.len())
+                && !domain.is_empty()
+                && !domain.contains('@')
         });
         let strange = |c: char| c.is_control() || c.is_whitespace();
         if !good || text.len() > Self::MAX_BYTES || text.chars().any(strange) {

@@ -1,6 +1,8 @@
 //! What is to be made, each part of it checked: by somebody who asks for it, or by an import.
 
-use super::{Description, DisplayName, EmailAddress, RoomId, RoomName, Secret, Time, UserId, Username};
+use super::{
+    Description, DisplayName, EmailAddress, RoomId, RoomName, Secret, Time, UserId, Username,
+};
 
 /// An account that is to be made.
 #[derive(Debug, Clone)]

@@ -1,5 +1,9 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
+mod import_place;
+
+pub use import_place::ImportPlace;
+
 use crate::chat::SECRET_BYTES;
 use crate::store::backup::give_to_owner;
 use rustix::fs::{FlockOperation, flock};
@@ -64,6 +68,15 @@ pub enum FolderError {
         folder: PathBuf,
         /// The owner's process id; nothing when it cannot be told, as from within a container.
         pid: Option<u32>,
+    },
+    /// Something is being brought into it.
+    #[error(
+        "another import into the data folder \"{}\" is running; wait until it is done, then try again",
+        folder.display()
+    )]
+    Importing {
+        /// The folder.
+        folder: PathBuf,
     },
     /// It has other things in it, and others may look at it. Taking it over could break them.
     #[error(

@@ -2,6 +2,7 @@
 //! the end the rooms are shown.
 
 use super::check::Plan;
+use super::crowded::Crowded;
 use super::parts::{Parts, in_parts};
 use super::{Options, Source, Summary};
 use crate::chat::{FinishedRoom, ImportCheck};
@@ -9,9 +10,9 @@ use crate::cli::backup::{counted, interruptible, interruptible_with};
 use crate::cli::door::{Door, unexpected};
 use crate::cli::progress::Progress;
 use crate::cli::{Exit, Failure};
-use crate::model::{Entry, RoomId};
+use crate::model::{Entry, RoomId, UserId};
 use crate::server::control::{Answer, ImportStep, Request};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::spawn_blocking;
 
@@ -25,21 +26,26 @@ type Part = (Vec<Entry>, (u64, u64));
 
 /// What would be brought where nothing is.
 pub(super) fn all_new(plan: &Plan) -> Summary {
-    summary(plan, &ImportCheck::default(), plan.users)
+    let nothing = ImportCheck {
+        new_users: plan.users.len() as u64,
+        ..ImportCheck::default()
+    };
+    summary(plan, &nothing, Crowded::of(plan))
 }
 
-fn summary(plan: &Plan, found: &ImportCheck, users: u64) -> Summary {
+fn summary(plan: &Plan, found: &ImportCheck, crowded: Crowded) -> Summary {
     let known: HashSet<_> = found.known_rooms.iter().collect();
     let new = plan.rooms.iter().filter(|room| !known.contains(&room.id));
     let messages = new.map(|room| room.messages);
     let known_rooms = found.known_rooms.len() as u64;
     Summary {
         admins: plan.admins,
-        users,
+        users: found.new_users,
         known_users: found.known_users,
         rooms: plan.rooms.len() as u64 - known_rooms,
         known_rooms,
         messages: u64::try_from(messages.sum::<i64>()).unwrap_or(0),
+        crowded,
     }
 }
 
@@ -47,10 +53,10 @@ fn summary(plan: &Plan, found: &ImportCheck, users: u64) -> Summary {
 pub(super) async fn bring(
     door: &mut Door,
     source: impl Source + 'static,
-    plan: &Plan,
+    mut plan: Plan,
     options: Options,
 ) -> Result<Summary, Failure> {
-    let found = interruptible(look(door, plan)).await?;
+    let (found, crowded) = interruptible(look(door, &mut plan)).await?;
     if let Some(known) = found.known_rooms.first()
         && !options.skip_existing
     {
@@ -66,7 +72,7 @@ pub(super) async fn bring(
         );
         return Err(Failure::new(Exit::Exists, text));
     }
-    let summary = summary(plan, &found, found.new_users);
+    let summary = summary(&plan, &found, crowded);
     if options.dry_run {
         return Ok(summary);
     }
@@ -94,7 +100,7 @@ fn explained(failure: Failure, shown: usize) -> Failure {
         0 => "; no room was brought in, and accounts that were made stay: run it again when that is mended"
             .to_owned(),
         shown => format!(
-            "; the first {} were brought in as a whole, the others not at all: run it again with --skip-existing",
+            "; {} came in whole, the others not at all: run it again with --skip-existing",
             counted(shown as u64, "room")
         ),
     };
@@ -116,19 +122,43 @@ async fn done(door: &mut Door, step: ImportStep) -> Result<(), Failure> {
     }
 }
 
-/// Finds out what is here already.
-async fn look(door: &mut Door, plan: &Plan) -> Result<ImportCheck, Failure> {
+/// Finds out what is here already, and who comes to be in too many rooms. Of what was looked up nothing is
+/// kept.
+async fn look(door: &mut Door, plan: &mut Plan) -> Result<(ImportCheck, Crowded), Failure> {
     let mut found = ImportCheck::default();
-    for entries in in_parts(plan.subjects.iter().cloned())? {
-        let Answer::ImportCheck(some) = ask(door, ImportStep::Check { entries }).await? else {
-            return Err(unexpected());
-        };
-        found.new_users += some.new_users;
-        found.known_users += some.known_users;
+    for entries in in_parts(std::mem::take(&mut plan.belongings))? {
+        let some = check(door, entries).await?;
         found.known_rooms.extend(some.known_rooms);
         found.left_rooms.extend(some.left_rooms);
     }
-    Ok(found)
+    let left_out = found.known_rooms.iter().copied().collect();
+    let mut brought = plan.rooms_of_each(&left_out).into_iter();
+    let mut crowded = Crowded::default();
+    let users = std::mem::take(&mut plan.users).into_iter();
+    for entries in in_parts(users.map(Entry::User))? {
+        let people = entries.iter().filter_map(|entry| match entry {
+            Entry::User(user) => Some((user.id, user.username.clone())),
+            _ => None,
+        });
+        let people: Vec<_> = people.zip(brought.by_ref()).collect();
+        let some = check(door, entries).await?;
+        found.new_users += some.new_users;
+        found.known_users += some.known_users;
+        let here = some.in_rooms.into_iter().map(|here| (here.id, here.rooms));
+        let here: HashMap<UserId, i64> = here.collect();
+        for ((id, username), brought) in people {
+            let here = here.get(&id).copied().unwrap_or(0);
+            crowded.look(&username, brought, here);
+        }
+    }
+    Ok((found, crowded))
+}
+
+async fn check(door: &mut Door, entries: Vec<Entry>) -> Result<ImportCheck, Failure> {
+    match ask(door, ImportStep::Check { entries }).await? {
+        Answer::ImportCheck(found) => Ok(found),
+        _ => Err(unexpected()),
+    }
 }
 
 /// Removes what is left of rooms that nobody sees.

@@ -3,22 +3,24 @@
 
 use crate::chat::FinishedRoom;
 use crate::model::{
-    BanEntry, Entry, ExportEnd, Imported, ImportedRoom, ImportedUser, Invalid, InviteEntry,
-    MemberEntry, MessageEntry, MessageId, RoomId, Secret, UserEntry, UserId,
+    BanEntry, Entry, ExportEnd, Imported, Invalid, InviteEntry, MemberEntry, MessageEntry,
+    MessageId, NewRoom, NewUser, RoomId, Secret, UserEntry, UserId,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is to be brought, once all of it was looked at.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// How many accounts there are.
-    pub users: u64,
+    /// The accounts, without their hashes.
+    pub users: Vec<UserEntry>,
     /// How many of them may do everything on the server.
     pub admins: u64,
     /// The rooms, with what is in them.
     pub rooms: Vec<FinishedRoom>,
-    /// What may be in the way of something here: accounts without their hashes, rooms and invites.
-    pub subjects: Vec<Entry>,
+    /// The members of each of these, by where they stand among the accounts.
+    pub members: Vec<Vec<u32>>,
+    /// What else may be in the way of something here: rooms and invites.
+    pub belongings: Vec<Entry>,
 }
 
 /// Looks at one entry after another.
@@ -27,7 +29,8 @@ pub(super) struct Checker {
     has_head: bool,
     has_ended: bool,
     messages: u64,
-    users: HashSet<UserId>,
+    /// The accounts, and where they stand among them.
+    users: HashMap<UserId, u32>,
     /// Keys of the accounts: names, names as they look, and addresses.
     keys: [HashSet<String>; 3],
     rooms: HashSet<RoomId>,
@@ -78,7 +81,11 @@ impl Checker {
             Entry::End(end) => return self.end(&end),
             _ => {}
         }
-        let subject = subject(&entry);
+        let account = account(&entry);
+        let belonging = match &entry {
+            Entry::Room(_) | Entry::Invite(_) => Some(entry.clone()),
+            _ => None,
+        };
         let imported = entry
             .checked()
             .map_err(|Invalid { field, why }| format!("'{field}' {why}"))?;
@@ -90,7 +97,8 @@ impl Checker {
             Imported::Invite(invite) => self.invite(invite)?,
             Imported::Message(message) => self.message(&message)?,
         }
-        self.plan.subjects.extend(subject);
+        self.plan.users.extend(account);
+        self.plan.belongings.extend(belonging);
         Ok(())
     }
 
@@ -99,8 +107,9 @@ impl Checker {
         self.has_ended.then_some(self.plan)
     }
 
-    fn user(&mut self, user: &ImportedUser) -> Refused {
-        must(self.users.insert(user.id), || {
+    fn user(&mut self, user: &NewUser) -> Refused {
+        let place = u32::try_from(self.users.len()).map_err(|_| "it is one too many".to_owned())?;
+        must(self.users.insert(user.id, place).is_none(), || {
             format!("the account {} comes twice", user.id)
         })?;
         let keys = [user.username.key(), user.username.look(), user.email.key()];
@@ -112,12 +121,11 @@ impl Checker {
                 )
             })?;
         }
-        self.plan.users += 1;
         self.plan.admins += u64::from(user.is_admin);
         Ok(())
     }
 
-    fn room(&mut self, room: &ImportedRoom) -> Refused {
+    fn room(&mut self, room: &NewRoom) -> Refused {
         self.close()?;
         let id = room.id;
         must(self.rooms.insert(id), || {
@@ -196,7 +204,7 @@ impl Checker {
     fn end(&mut self, end: &ExportEnd) -> Refused {
         self.close()?;
         let there = ExportEnd {
-            users: self.plan.users,
+            users: self.plan.users.len() as u64,
             rooms: self.plan.rooms.len() as u64,
             messages: self.messages,
         };
@@ -211,7 +219,7 @@ impl Checker {
     }
 
     fn must_know(&self, user: UserId) -> Refused {
-        must(self.users.contains(&user), || {
+        must(self.users.contains_key(&user), || {
             format!("no account before has the id {user}")
         })
     }
@@ -239,11 +247,14 @@ impl Checker {
                 )
             })?;
         }
+        let members = room.members.iter().filter_map(|id| self.users.get(id));
+        let members: Vec<u32> = members.copied().collect();
         self.plan.rooms.push(FinishedRoom {
             id,
-            members: i64::try_from(room.members.len()).unwrap_or(i64::MAX),
+            members: i64::try_from(members.len()).unwrap_or(i64::MAX),
             messages: room.last_seq,
         });
+        self.plan.members.push(members);
         Ok(())
     }
 }
@@ -252,14 +263,13 @@ fn is_both(id: UserId) -> String {
     format!("{id} is a member of the room and banned from it")
 }
 
-/// What is kept of an entry to find out whether something here is in its way.
-fn subject(entry: &Entry) -> Option<Entry> {
-    match entry {
-        Entry::User(user) => Some(Entry::User(UserEntry {
-            password_hash: Secret(String::new()),
-            ..user.clone()
-        })),
-        Entry::Room(_) | Entry::Invite(_) => Some(entry.clone()),
-        _ => None,
-    }
+/// What is kept of an account.
+fn account(entry: &Entry) -> Option<UserEntry> {
+    let Entry::User(user) = entry else {
+        return None;
+    };
+    Some(UserEntry {
+        password_hash: Secret(String::new()),
+        ..user.clone()
+    })
 }

@@ -1,7 +1,11 @@
 //! `chatd import`: what comes back, and what is refused.
 
 mod amid;
+mod at_once;
+mod crowded;
+mod made;
 mod refused;
+mod steps;
 
 use super::export::{ATTIC, INVITE, MANY, TEA, VOID, all, lines, odd};
 use super::{Running, Value, json, mode, place};

@@ -1,6 +1,7 @@
 //! What happens amid an import: it is killed or told to stop, or the server is.
 
 use super::super::{LOOK, Place, START, STOP, place};
+use super::at_once::ANOTHER;
 use super::{TEA, all, lines, signed_in};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,7 +17,7 @@ const ADA: &str = "ada00000-0000-4000-8000-000000000001";
 const SMALL: &str = "50a11000-0000-4000-8000-000000000002";
 
 /// An export with a small room and a large one, as a file.
-fn large(place: &Place) -> (PathBuf, String) {
+pub(super) fn large(place: &Place) -> (PathBuf, String) {
     let at = "2026-01-02T03:04:05.678Z";
     let mut text = format!(
         "{{\"type\":\"export\",\"format\":1,\"madeBy\":\"a test\",\"createdAt\":\"{at}\"}}\n\
@@ -66,7 +67,7 @@ fn brought(place: &Place) -> i64 {
 }
 
 /// Begins an import, and waits until it is well under way.
-fn begun(place: &Place) -> Child {
+pub(super) fn begun(place: &Place) -> Child {
     let before = brought(place);
     let mut command = place.command(["import", "large.jsonl"]);
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -100,7 +101,7 @@ fn comes_whole(place: &Place, text: &str) {
 }
 
 /// The same lines in an order of their own, but for the first.
-fn sorted(text: &str) -> String {
+pub(super) fn sorted(text: &str) -> String {
     let (head, rest) = text.split_once('\n').unwrap();
     let mut lines: Vec<_> = rest.lines().collect();
     lines.sort_unstable();
@@ -171,7 +172,10 @@ fn a_server_that_starts_again_amid_an_import_finds_its_folder_free() {
     let server = place.serve();
     let child = begun(&place);
     server.stop();
+    // Whoever runs the folder, the import goes on.
+    place.run("import large.jsonl").ended(1, &ANOTHER);
     let next = place.serve();
+    place.run("import large.jsonl").ended(1, &ANOTHER);
     let ran = super::super::Ran::from(child.wait_with_output().unwrap());
     ran.ended(0, &["2 rooms, 40,001 messages."]);
     assert_eq!(lines(&sorted(&all(&place))), lines(&sorted(&text)));

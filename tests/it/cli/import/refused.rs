@@ -2,17 +2,44 @@
 
 use super::super::{Place, Ran, place};
 use super::{ATTIC, TEA, all, lines, odd_export, one_room};
+use rusqlite::{Connection, OpenFlags, types};
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
-/// Imports into a place that has the attic already, with and without a server, and asserts that
-/// nothing is changed by it.
+/// All rows of all tables.
+fn rows(place: &Place) -> Vec<String> {
+    let path = place.data.join("chatd.db");
+    // It is not to be made here.
+    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = database.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let values = (0..columns).map(|column| row.get::<_, types::Value>(column).unwrap());
+            Ok(format!("{:?}", values.collect::<Vec<_>>()))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let mut tables = database
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .unwrap();
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let tables: Vec<_> = tables.map(Result::unwrap).collect();
+    assert!(tables.len() > 6, "{tables:?}");
+    let rows = tables.iter().flat_map(|table| {
+        let rows = texts(&format!("SELECT * FROM {table}"));
+        rows.into_iter().map(move |row| format!("{table}: {row}"))
+    });
+    rows.collect()
+}
+
+/// Imports into a place, and asserts that nothing is changed by it.
 #[track_caller]
 fn refuse(place: &Place, export: impl AsRef<[u8]>, code: i32, said: &[&str]) {
-    let before = all(place);
+    let before = rows(place);
     let refused = place.run_with("import - --skip-existing", export.as_ref());
     refused.ended(code, said);
     assert_eq!(
@@ -21,7 +48,7 @@ fn refuse(place: &Place, export: impl AsRef<[u8]>, code: i32, said: &[&str]) {
         "{}",
         refused.stderr
     );
-    assert_eq!(lines(&all(place)), lines(&before));
+    assert_eq!(rows(place), before);
 }
 
 /// The line of an export that has these words, in another form.
@@ -168,6 +195,14 @@ fn what_chatd_would_not_have_written_is_named_and_nothing_is_changed() {
     refuse(&place, room, 1, &["'name' may not"]);
     let hash = replaced(&export, &["nobody's"], "nobody's", &"x".repeat(513));
     refuse(&place, hash, 1, &["'passwordHash'", "512 bytes"]);
+    // Nobody's browser would ask for such a link.
+    let token = replaced(&export, &["revoked-1"], "revoked-1", "..");
+    refuse(
+        &place,
+        token,
+        1,
+        &["'token' must have 1 to 128 letters", "'..'"],
+    );
 }
 
 /// The same export with somebody under another name.
@@ -181,14 +216,26 @@ fn named(export: &str, name: &str, other: &str) -> String {
     )
 }
 
+/// Does something in a place without a server, and in another one beside a server.
+fn both_ways(act: impl Fn(&Place)) {
+    act(&place());
+    let place = place();
+    let server = place.serve();
+    act(&place);
+    server.stop();
+}
+
 #[test]
 fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
     let export = odd_export();
-    let place = place();
+    both_ways(|place| meet_what_is_in_the_way(place, &export));
+}
+
+fn meet_what_is_in_the_way(place: &Place, export: &str) {
     place.add("LONE", "longenough");
     refuse(
-        &place,
-        &export,
+        place,
+        export,
         4,
         &[
             "the username \"lone\"",
@@ -196,16 +243,16 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
             "belongs to another account here",
         ],
     );
-    let looks = named(&export, "lone", "l0ne");
+    let looks = named(export, "lone", "l0ne");
     refuse(
-        &place,
+        place,
         looks,
         4,
         &["\"l0ne\", or one that looks like it,", "\"LONE\""],
     );
-    let renamed = named(&export, "lone", "mine");
+    let renamed = named(export, "lone", "mine");
     refuse(
-        &place,
+        place,
         &renamed,
         4,
         &[
@@ -218,14 +265,14 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
         .run_with("import -", &free)
         .ended(0, &["Imported 5 accounts"]);
     // The same id with another name is another account.
-    let other = named(&export, "lone", "other");
+    let other = named(export, "lone", "other");
     refuse(
-        &place,
+        place,
         other,
         4,
         &["is called \"other\" in the export and \"mine\" here"],
     );
-    let before = all(&place);
+    let before = rows(place);
     place.run_with("import -", &free).ended(
         4,
         &["3 rooms of the export are here already", "--skip-existing"],
@@ -236,11 +283,11 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
         0,
         &["0 accounts (5 more there already), 0 rooms (3 more there already), 0 messages"],
     );
-    assert_eq!(lines(&all(&place)), lines(&before));
+    assert_eq!(rows(place), before);
     // An invite's token leads into one room.
     let room = one_room(&free, ATTIC).replace(ATTIC, "b0b00000-0000-4000-8000-000000000009");
     refuse(
-        &place,
+        place,
         room,
         4,
         &["the token revoked-1", ATTIC, "take the invite out"],
@@ -250,17 +297,19 @@ fn what_is_in_the_way_is_named_on_both_sides_and_nothing_is_changed() {
 #[test]
 fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() {
     let export = odd_export();
-    let place = place();
+    both_ways(|place| meet_a_message_of_another_room(place, &export));
+}
+
+fn meet_a_message_of_another_room(place: &Place, export: &str) {
     place
-        .run_with("import -", one_room(&export, ATTIC))
+        .run_with("import -", one_room(export, ATTIC))
         .ended(0, &["Imported"]);
-    let room = one_room(&export, ATTIC)
+    let room = one_room(export, ATTIC)
         .replace(ATTIC, "b0b00000-0000-4000-8000-000000000009")
         .replace("revoked-1", "revoked-3")
         .replace(super::INVITE, "another");
-    refuse(
-        &place,
-        room,
+    let before = all(place);
+    place.run_with("import -", room).ended(
         4,
         &[
             "another message with the id a771c000",
@@ -268,6 +317,12 @@ fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() 
             "run it again",
         ],
     );
+    assert_eq!(lines(&all(place)), lines(&before));
+    // What is hidden of it is nobody's any more, and will be removed.
+    let database = Connection::open(place.data.join("chatd.db")).unwrap();
+    let kept = "SELECT count(*) FROM rooms WHERE deleted_at > 1000 * unixepoch('now', '+1 minute')";
+    let kept: i64 = database.query_row(kept, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0);
 }
 
 /// Somebody who is not root.
