@@ -81,7 +81,6 @@ impl ImportSequelize {
     }
 
     #[cfg(not(feature = "mysql"))]
-    #[expect(clippy::unused_self, reason = "the other one uses it")]
     pub(super) fn run(self, _: Places) -> Result<(), Failure> {
         let _ = (self.url.0, self.options);
         let _ = (self.tls, self.tls_ca, self.json);
