@@ -35,7 +35,7 @@ use listener::serve_in;
 use metrics::Metrics;
 use redirect::Redirect;
 use socketioxide::SocketIo;
-pub use start_error::StartError;
+pub use start_error::{ListenError, StartError};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ async fn bind(
     address: SocketAddr,
     setting: &'static str,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
-    let refused = |error| StartError::Listen {
+    let refused = |error| ListenError {
         address,
         setting,
         error,

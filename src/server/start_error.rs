@@ -11,16 +11,9 @@ use std::path::PathBuf;
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; {}", listen_hint(.error, setting))]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// The flag or key that sets it.
-        setting: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The database.
     #[error("\"{}\": {error}{}", database.display(), database_hint(.error))]
     Store {
@@ -40,17 +33,40 @@ pub enum StartError {
     Chat(#[from] ChatError),
 }
 
-fn listen_hint(error: &io::Error, setting: &str) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!("stop what uses it, or choose another with {setting}"),
-        io::ErrorKind::AddrNotAvailable => format!(
-            "it is no address of this machine, so choose another with {setting}, such as 0.0.0.0 for all of them"
-        ),
-        io::ErrorKind::PermissionDenied => format!(
-            "choose a port from 1024 on with {setting}, or allow this one: in systemd's unit by \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE"
-        ),
-        _ => format!("choose another with {setting}"),
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; {}", self.what(), self.fix())]
+pub struct ListenError {
+    /// Which address.
+    pub address: SocketAddr,
+    /// The flag or key that sets it.
+    pub setting: &'static str,
+    /// What the system says.
+    pub error: io::Error,
+}
+
+impl ListenError {
+    /// What is wrong.
+    pub fn what(&self) -> String {
+        format!("cannot listen on {}: {}", self.address, self.error)
+    }
+
+    /// What to do about it.
+    pub fn fix(&self) -> String {
+        let setting = self.setting;
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("stop what uses it, or choose another with {setting}")
+            }
+            io::ErrorKind::AddrNotAvailable => format!(
+                "it is no address of this machine, so choose another with {setting}, such as 0.0.0.0 for all of them"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "choose a port from 1024 on with {setting}, or allow this one: in systemd's unit by \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE"
+            ),
+            _ => format!("choose another with {setting}"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::Report;
 use crate::config::Config;
 use crate::server::data_folder::DataFolder;
 use crate::server::tls::files::Files;
-use crate::server::{StartError, control, descriptors};
+use crate::server::{ListenError, control, descriptors};
 use crate::store::sqlite_version;
 use http::header::DATE;
 use std::net::TcpListener;
@@ -63,10 +63,7 @@ pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
         ports(config, runs, report);
     }
     if let Err(error) = Files::check(&config.tls) {
-        // It says what to do after the last semicolon.
-        let told = error.to_string();
-        let (what, fix) = told.rsplit_once("; ").unwrap_or((&told, "see to the file"));
-        report.problem(what, fix);
+        report.problem(error.what(), error.fix().unwrap_or("see to the file"));
     }
     files(config, report);
 }
@@ -120,15 +117,12 @@ fn ports(config: &Config, runs: bool, report: &mut Report) {
             ),
             Ok(_) => report.ok(format!("{address} is free to listen on")),
             Err(error) => {
-                let refused = StartError::Listen {
+                let refused = ListenError {
                     address,
                     setting,
                     error,
                 };
-                // It says what to do after the first semicolon.
-                let told = refused.to_string();
-                let (what, fix) = told.split_once("; ").unwrap_or((&told, "choose another"));
-                report.problem(what, fix);
+                report.problem(refused.what(), refused.fix());
             }
         }
     }

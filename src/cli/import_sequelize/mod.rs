@@ -21,7 +21,9 @@ It reads the tables users, rooms, RoomMembers, room_invites and messages, whatev
 the underscores of their names, in one snapshot, and changes nothing there. Stop the old backend
 first, so that nothing is written that is not taken over, and begin with a data folder without
 accounts. The account needs SELECT on the database. The password is in the URL, in
-$CHATD_IMPORT_PASSWORD, or in the file that $CHATD_IMPORT_PASSWORD__FILE names.
+$CHATD_IMPORT_PASSWORD, or in the file that $CHATD_IMPORT_PASSWORD__FILE names. With --tls, or with
+\"ssl-mode=required\" in the URL, nothing is told to a server without TLS and a certificate that is
+good for its name.
 
 - Ids are kept where they are UUIDs; of the others UUIDs are made, the same each time.
 - Passwords by bcrypt work at the next sign-in, and are kept by argon2id from then on.
@@ -79,7 +81,6 @@ impl ImportSequelize {
     }
 
     #[cfg(not(feature = "mysql"))]
-    #[expect(clippy::unused_self, reason = "the other one uses it")]
     pub(super) fn run(self, _: Places) -> Result<(), Failure> {
         let _ = (self.url.0, self.options);
         let _ = (self.tls, self.tls_ca, self.json);

@@ -1,5 +1,6 @@
 //! A certificate and its private key, each in a file of the operator's.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +23,9 @@ pub struct Files {
 }
 
 /// Why they cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum FilesError {
     /// One of them cannot be read.
-    #[error("\"{}\" of {key} cannot be read: {error}{}", path.display(), hint(error))]
     Unreadable {
         /// The key of the configuration that names it.
         key: &'static str,
@@ -35,26 +35,10 @@ pub enum FilesError {
         error: io::Error,
     },
     /// The file is not one of certificates.
-    #[error(
-        "\"{}\" of tls.certificate has no certificate in it that can be read; it must have one or more in PEM, \
-         which begin with -----BEGIN CERTIFICATE-----",
-        .0.display()
-    )]
     NoCertificate(PathBuf),
     /// The file is not one of a private key.
-    #[error(
-        "\"{}\" of tls.key has no private key in it that can be read; it must have one in PEM, without a \
-         password, which begins with -----BEGIN PRIVATE KEY----- or the like",
-        .0.display()
-    )]
     NoKey(PathBuf),
     /// The two do not belong together.
-    #[error(
-        "the private key \"{}\" of tls.key does not belong to the first certificate in \"{}\" of \
-         tls.certificate; name the two that were made together",
-        key.display(),
-        certificate.display()
-    )]
     Mismatch {
         /// The certificate's file.
         certificate: PathBuf,
@@ -62,7 +46,6 @@ pub enum FilesError {
         key: PathBuf,
     },
     /// No client would take it.
-    #[error("the certificate \"{}\" of tls.certificate has expired, on {until}; renew it", path.display())]
     Expired {
         /// The file.
         path: PathBuf,
@@ -70,10 +53,6 @@ pub enum FilesError {
         until: String,
     },
     /// TLS cannot be spoken with it.
-    #[error(
-        "the certificate \"{}\" of tls.certificate cannot be used with its key: {error}",
-        path.display()
-    )]
     Unusable {
         /// The certificate's file.
         path: PathBuf,
@@ -93,15 +72,67 @@ impl FilesError {
             }
         }
     }
-}
 
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "; name a file that is there",
-        io::ErrorKind::PermissionDenied => "; let the user that chatd runs as read it",
-        _ => "",
+    /// What is wrong.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Unreadable { key, path, error } => {
+                format!("\"{}\" of {key} cannot be read: {error}", path.display())
+            }
+            Self::NoCertificate(path) => format!(
+                "\"{}\" of tls.certificate has no certificate in it that can be read",
+                path.display()
+            ),
+            Self::NoKey(path) => format!(
+                "\"{}\" of tls.key has no private key in it that can be read",
+                path.display()
+            ),
+            Self::Mismatch { certificate, key } => format!(
+                "the private key \"{}\" of tls.key does not belong to the first certificate in \"{}\" of \
+                 tls.certificate",
+                key.display(),
+                certificate.display()
+            ),
+            Self::Expired { path, until } => format!(
+                "the certificate \"{}\" of tls.certificate has expired, on {until}",
+                path.display()
+            ),
+            Self::Unusable { path, error } => format!(
+                "the certificate \"{}\" of tls.certificate cannot be used with its key: {error}",
+                path.display()
+            ),
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn fix(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreadable { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound => Some("name a file that is there"),
+                io::ErrorKind::PermissionDenied => Some("let the user that chatd runs as read it"),
+                _ => None,
+            },
+            Self::NoCertificate(_) => Some(
+                "it must have one or more in PEM, which begin with -----BEGIN CERTIFICATE-----",
+            ),
+            Self::NoKey(_) => Some(
+                "it must have one in PEM, without a password, which begins with -----BEGIN PRIVATE KEY----- or the like",
+            ),
+            Self::Mismatch { .. } => Some("name the two that were made together"),
+            Self::Expired { .. } => Some("renew it"),
+            Self::Unusable { .. } => None,
+        }
     }
 }
+
+impl fmt::Display for FilesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what())?;
+        self.fix().map_or(Ok(()), |fix| write!(f, "; {fix}"))
+    }
+}
+
+impl std::error::Error for FilesError {}
 
 impl Files {
     /// Those that the configuration names.

@@ -1,24 +1,16 @@
 //! `chatd doctor`: what it finds, and what it says to do.
 
+mod proxy;
+
 use super::{Place, Ran, Running, place};
 use chatd::server::data_folder::DataFolder;
-use rcgen::{CertificateParams, KeyPair};
+use proxy::{Habit, Proxy, proxy};
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::fs::{Permissions, create_dir, set_permissions, write};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::sync::Arc;
-use time::{Duration, OffsetDateTime};
-use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
-use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// What it finds with these arguments and variables.
 fn look(place: &Place, args: &str, env: &[(&str, &str)]) -> Ran {
@@ -228,101 +220,6 @@ fn what_answers_and_is_no_chatd_is_told() {
     found.found("problem", "is not what a chatd says", "pass all paths on");
 }
 
-/// Something that speaks TLS for a server, on a port of its own.
-struct Proxy {
-    /// Drops its tasks with it.
-    _runtime: Runtime,
-    address: SocketAddr,
-    /// The certificate, which a machine may be told to trust.
-    certificate: PathBuf,
-}
-
-/// What a proxy does to the heads of requests.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Habit {
-    Nothing,
-    /// It says for whom it speaks.
-    Forwards,
-    /// It knows no `Upgrade`.
-    ForgetsUpgrades,
-}
-
-/// Whom it speaks for.
-const CLIENT: &str = "203.0.113.7";
-
-/// A proxy for `localhost` with a certificate that ends so many days from now.
-fn proxy(place: &Place, server: SocketAddr, days: i64, habit: Habit) -> Proxy {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-    // An hour more, since some of the last day is over when it is looked at.
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
-    let certificate = params.self_signed(&key).unwrap();
-    let path = place
-        .root
-        .path()
-        .join(format!("{}.pem", uuid::Uuid::new_v4()));
-    write(&path, certificate.pem()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let runtime = Runtime::new().unwrap();
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .unwrap();
-    let address = listener.local_addr().unwrap();
-    runtime.spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut client) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let mut to = TcpStream::connect(server).await.unwrap();
-                pass_head(&mut client, &mut to, habit).await;
-                let _ = copy_bidirectional(&mut client, &mut to).await;
-            });
-        }
-    });
-    Proxy {
-        _runtime: runtime,
-        address,
-        certificate: path,
-    }
-}
-
-/// Passes the head of a connection's first request on.
-async fn pass_head(
-    from: &mut (impl tokio::io::AsyncRead + Unpin),
-    to: &mut TcpStream,
-    habit: Habit,
-) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut head = vec![0; 4096];
-    // A client that only looks at the certificate asks for nothing.
-    let read = from.read(&mut head).await.unwrap_or(0);
-    let head = String::from_utf8(head[..read].to_vec()).unwrap();
-    let mut lines: Vec<_> = head.split("\r\n").collect();
-    let forwarded = format!("X-Forwarded-For: {CLIENT}");
-    match habit {
-        Habit::Forwards if lines.len() > 1 => lines.insert(1, &forwarded),
-        Habit::Forwards | Habit::Nothing => {}
-        Habit::ForgetsUpgrades => lines.retain(|line| {
-            let line = line.to_ascii_lowercase();
-            !line.starts_with("upgrade:") && !line.starts_with("connection:")
-        }),
-    }
-    to.write_all(lines.join("\r\n").as_bytes()).await.unwrap();
-}
-
 #[test]
 fn behind_a_proxy_it_finds_out_whose_address_the_server_sees() {
     let place = place();
@@ -404,5 +301,20 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
     let args = format!("doctor --url https://127.0.0.1:{}", other.address.port());
     let found = look_at(&place, &server, &args, &[distrust]);
     found.found("problem", "TLS fails", "127.0.0.1");
+    server.stop();
+}
+
+#[test]
+fn what_the_engine_says_of_its_own_is_not_taken_for_the_servers_answer() {
+    let place = place();
+    let server = place.serve();
+    let late = proxy(&place, server.address, 60, Habit::IsLate);
+    let url = format!("https://localhost:{}", late.address.port());
+    let trust = ("SSL_CERT_FILE", late.certificate.to_str().unwrap());
+    let found = look_at(&place, &server, &format!("doctor --url {url}"), &[trust]);
+    // Its ping came alone, before the server had heard of the client.
+    let answer = late.answer().unwrap();
+    assert!(answer.ends_with("\r\n\r\n2"), "{answer}");
+    found.found("ok", "long polling comes through", "");
     server.stop();
 }

@@ -1,9 +1,14 @@
 //! `chatd import-sequelize`, on a real MariaDB.
 
+mod address;
 mod fixture;
 mod in_the_way;
+mod killed;
+mod kinds;
 mod mariadb;
 mod other_names;
+mod tls;
+mod way;
 
 use super::{Place, Ran, Running, Value, json, place};
 use fixture::{

@@ -21,17 +21,20 @@ const NOWHERE: &str = "no-address.invalid";
 pub(super) struct Accounts {
     entries: Vec<UserEntry>,
     by_old: HashMap<OldId, UserId>,
+    disabled: HashSet<UserId>,
     names: Names,
     has_nobody: bool,
     now: Time,
 }
 
 impl Accounts {
-    /// Takes them over. Where two want the same name or address, the older account has it.
+    /// Takes them over. Where two want the same name or address, the older account has it, and one that
+    /// was deleted only what nobody else wants: its owner may have come back under another.
     pub fn take(mut old: Vec<OldUser>, now: Time, notes: &mut Notes) -> Self {
         // Accounts without a sensible time come last.
         let age = |user: &OldUser| {
             (
+                user.deleted_at.is_set(),
                 user.created_at.sensible(now).unwrap_or(now),
                 user.id.clone(),
             )
@@ -40,6 +43,7 @@ impl Accounts {
         let mut accounts = Self {
             entries: Vec::new(),
             by_old: HashMap::new(),
+            disabled: HashSet::new(),
             names: Names::default(),
             has_nobody: false,
             now,
@@ -106,6 +110,7 @@ impl Accounts {
         };
         let is_disabled = old.deleted_at.is_set();
         if is_disabled {
+            self.disabled.insert(id.user());
             let why = format!("\"{username}\" was deleted there");
             notes.add(Kind::AccountDisabled, &about, why);
         }
@@ -131,6 +136,11 @@ impl Accounts {
     /// The account of an old id; nothing if there is none.
     pub fn get(&self, old: Option<&OldId>) -> Option<UserId> {
         self.by_old.get(old?).copied()
+    }
+
+    /// Whether nobody signs in to an account any more.
+    pub fn is_disabled(&self, user: UserId) -> bool {
+        self.disabled.contains(&user)
     }
 
     /// The account that keeps what belongs to nobody any more. It is made once it is asked for.
@@ -175,7 +185,7 @@ fn address(
     let read = EmailAddress::new(text);
     let why = match &read {
         Ok(address) if taken.insert(address.key()) => return address.to_string(),
-        Ok(_) => "an older account has it",
+        Ok(_) => "another account has it",
         Err(_) if text.trim().is_empty() => "there is none",
         Err(_) => "it is none",
     };

@@ -1,8 +1,9 @@
 //! Where the old database is, and who reads it. The password is never told.
 
+use super::tls;
 use crate::cli::{Exit, Failure};
 use crate::config::read_value;
-use mysql::{Opts, OptsBuilder};
+use mysql::{Opts, OptsBuilder, UrlError};
 use std::env::VarError;
 use std::fmt;
 use std::path::PathBuf;
@@ -21,33 +22,54 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Reads a URL, and the password from the environment if there is one.
-    pub fn read(url: &str) -> Result<Self, Failure> {
+    /// Reads a URL, and the password from the environment if there is one. The connection is to be encrypted
+    /// if `tls` says so or the URL does; `authority` may then vouch for the server's certificate, too.
+    pub fn read(url: &str, tls: bool, authority: Option<PathBuf>) -> Result<Self, Failure> {
         let [scheme, other] = SCHEMES;
         let url = url
             .strip_prefix(other)
             .map_or_else(|| url.to_owned(), |rest| format!("{scheme}{rest}"));
+        let refused = |why: String| Failure::new(Exit::Usage, why);
         let wrong = |why: &str| {
-            Failure::new(
-                Exit::Usage,
-                format!(
-                    "{why}; it is mysql://user:password@host:3306/database. In a password @ is written %40, : %3A, \
-                     / %2F, # %23, ? %3F and % %25; or give it in ${PASSWORD}"
-                ),
-            )
+            refused(format!(
+                "{why}; it is mysql://user:password@host:3306/database. In a password @ is written %40, : %3A, \
+                 / %2F, # %23, ? %3F and % %25; or give it in ${PASSWORD}"
+            ))
         };
-        let mut options =
-            Opts::from_url(&url).map_err(|_| wrong("the URL is not the address of a database"))?;
+        let no_address = |_| wrong("the URL is not the address of a database");
+        let (place, query) = url.split_once('?').unwrap_or((&url, ""));
+        let options = Opts::from_url(place).map_err(no_address)?;
+        // Before that is known, what seems to be a query may be a part of the password.
         if options.get_user().is_none() {
             return Err(wrong("the URL names no user"));
         }
+        let asked = tls::Asked::read(query).map_err(refused)?;
+        let with_query = Opts::from_url(&format!("{place}?{}", asked.query));
+        let options = with_query.map_err(|error| match error {
+            UrlError::UnknownParameter(name) => {
+                refused(format!("\"{name}\" in the URL is not known; leave it out"))
+            }
+            UrlError::InvalidValue(name, _) | UrlError::FeatureRequired(_, name) => refused(
+                format!("\"{name}\" in the URL cannot be what it is there; leave it out"),
+            ),
+            other => no_address(other),
+        })?;
         if options.get_db_name().is_none() {
             return Err(wrong("the URL names no database"));
         }
+        let mut builder = OptsBuilder::from_opts(options.clone());
         if let Some(password) = password()? {
-            options = OptsBuilder::from_opts(options).pass(Some(password)).into();
+            builder = builder.pass(Some(password));
         }
-        Ok(Self { options })
+        let ssl = tls::options(&options, tls || asked.is_encrypted, authority)?;
+        Ok(Self {
+            options: builder.ssl_opts(ssl).into(),
+        })
+    }
+
+    /// Whether nobody on the way can listen.
+    pub fn is_encrypted(&self) -> bool {
+        self.options.get_socket().is_none() && self.options.get_ssl_opts().is_some()
     }
 
     /// Who reads.

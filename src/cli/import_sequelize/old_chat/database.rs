@@ -1,6 +1,7 @@
 //! The old database: found, read in one snapshot, never written to.
 
 use super::address::Address;
+use super::failures::{lost, unreachable};
 use super::old::{
     Cell, MESSAGE_CONTENT, MESSAGE_ID, MESSAGE_ROOM, MESSAGE_TIME, MESSAGE_USER, OldAuthor,
     OldCount, OldInvite, OldMember, OldMessage, OldRoom, OldUser, Row,
@@ -9,10 +10,7 @@ use super::schema::{Found, Table, Tables};
 use crate::cli::Failure;
 use crate::model::Content;
 use mysql::prelude::Queryable;
-use mysql::{
-    Conn, DriverError, Error, LocalInfileHandler, MySqlError, OptsBuilder, SslOpts, Value,
-};
-use std::path::PathBuf;
+use mysql::{Conn, Error, LocalInfileHandler, OptsBuilder, Value};
 use std::time::Duration;
 
 /// A connection is made within this time.
@@ -21,19 +19,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_mins(10);
 /// The server waits so long for this end, in seconds: what is read is brought in meanwhile.
 const PATIENCE_SECONDS: u32 = 3600;
-/// Refusals by what MySQL calls them (its manual, "Server Error Message Reference").
-const UNKNOWN_DATABASE: u16 = 1049;
-const WRONG_PASSWORD: [u16; 2] = [1045, 1698];
-const NO_RIGHT: [u16; 4] = [1044, 1142, 1143, 1370];
-/// The first time of a table that can be meant.
+/// The first time of a table that can be meant, and the same where times are texts, of a date or a number.
 const FIRST_TIME: &str = "'1970-01-01 00:00:01'";
-
-/// How the connection is to be encrypted.
-#[derive(Debug, Clone)]
-pub(super) struct Tls {
-    /// What vouches for the server's certificate, where it is none of the usual authorities.
-    pub authority: Option<PathBuf>,
-}
+const FIRST_TEXT: &str = "'0001'";
 
 /// The old database, as of one moment.
 pub(super) struct Database {
@@ -49,18 +37,16 @@ struct Snapshot {
 
 impl Database {
     /// Connects, begins a snapshot, and finds the tables.
-    pub fn open(address: Address, tls: Option<Tls>) -> Result<Self, Failure> {
+    pub fn open(address: Address) -> Result<Self, Failure> {
         // Whoever runs the server could otherwise ask for any file of this machine.
         let no_files = LocalInfileHandler::new(|_, _| {
             Err(std::io::Error::other("no file of this machine is told"))
         });
-        let ssl = tls.map(|tls| SslOpts::default().with_root_cert_path(tls.authority));
         let options = OptsBuilder::from_opts(address.options.clone())
             .prefer_socket(false)
             .tcp_connect_timeout(Some(CONNECT))
             .read_timeout(Some(READ))
-            .local_infile_handler(Some(no_files))
-            .ssl_opts(ssl);
+            .local_infile_handler(Some(no_files));
         let conn = Conn::new(options).map_err(|error| unreachable(&address, &error))?;
         let mut snapshot = Snapshot { conn, address };
         snapshot.begin()?;
@@ -125,8 +111,13 @@ impl Database {
     pub fn counts(&mut self) -> Result<Vec<OldCount>, Failure> {
         let table = self.tables.messages.clone();
         let (room, time) = (table.column(MESSAGE_ROOM), table.column(MESSAGE_TIME));
+        let first = if table.is_text(MESSAGE_TIME) {
+            FIRST_TEXT
+        } else {
+            FIRST_TIME
+        };
         let sql = format!(
-            "SELECT {room}, COUNT(*), MIN(CASE WHEN {time} >= {FIRST_TIME} THEN {time} END)
+            "SELECT {room}, COUNT(*), MIN(CASE WHEN {time} >= {first} THEN {time} END)
              FROM {} GROUP BY {room}",
             table.quoted()
         );
@@ -244,71 +235,5 @@ fn cell(value: Value) -> Cell {
         Value::NULL => None,
         Value::Bytes(bytes) => Some(bytes),
         other => Some(other.as_sql(true).into_bytes()),
-    }
-}
-
-/// Why there is no connection.
-fn unreachable(address: &Address, error: &Error) -> Failure {
-    let (user, database) = (address.user(), address.database());
-    Failure::failed(match error {
-        Error::MySqlError(MySqlError { code, .. }) if WRONG_PASSWORD.contains(code) => format!(
-            "{address} does not let \"{user}\" in with this password; see which account the old backend \
-             uses, and give its password in the URL or in $CHATD_IMPORT_PASSWORD"
-        ),
-        Error::MySqlError(MySqlError { code, .. }) if *code == UNKNOWN_DATABASE => format!(
-            "there is no database \"{database}\" at {}; name the one that the old backend uses",
-            address.server()
-        ),
-        Error::MySqlError(MySqlError { code, .. }) if NO_RIGHT.contains(code) => format!(
-            "\"{user}\" may not read the database \"{database}\" at {}; let it: GRANT SELECT ON {database}.* TO …",
-            address.server()
-        ),
-        Error::MySqlError(error) => format!("{address} refuses: {}", error.message),
-        Error::DriverError(DriverError::TlsNotSupported) => {
-            format!("{address} has no TLS; leave --tls out if nobody on the way can listen")
-        }
-        Error::DriverError(DriverError::UnknownAuthPlugin(name)) => format!(
-            "{address} wants \"{user}\" to sign in by \"{name}\", which chatd does not know; use an account \
-             with a password"
-        ),
-        Error::TlsError(error) => format!(
-            "{address} cannot be reached by TLS: {error}; name what vouches for its certificate with --tls-ca"
-        ),
-        error => format!(
-            "MySQL cannot be reached at {}: {}; see that it runs and listens there",
-            address.server(),
-            plain(error)
-        ),
-    })
-}
-
-/// Why something cannot be read any more.
-fn lost(address: &Address, what: &str, error: &Error) -> Failure {
-    Failure::failed(match error {
-        Error::MySqlError(MySqlError { code, .. }) if NO_RIGHT.contains(code) => format!(
-            "\"{}\" may not read {what} at {address}; nothing was changed there. Let it: GRANT SELECT ON {}.* TO …",
-            address.user(),
-            address.database()
-        ),
-        Error::MySqlError(error) => format!(
-            "{address} refuses to tell {what}: {}; nothing was changed there",
-            error.message
-        ),
-        error => format!(
-            "the connection to {address} was lost while {what} was read: {}; nothing was changed there, so run \
-             this again",
-            plain(error)
-        ),
-    })
-}
-
-/// What went wrong, without what the driver puts around it.
-fn plain(error: &Error) -> String {
-    match error {
-        Error::IoError(error) => error.to_string(),
-        Error::CodecError(error) => error.to_string(),
-        Error::DriverError(DriverError::CouldNotConnect(Some((_, why, _)))) => why.clone(),
-        Error::DriverError(error) => error.to_string(),
-        error => error.to_string(),
     }
 }

@@ -1,11 +1,13 @@
 //! The chat that is taken over: read, translated, and handed to the importer.
 //!
-//! `database` reads rows of `old` from tables that `schema` finds; `accounts`, `rooms` and `messages` make
-//! entries of them and say in `notes` what could not stay as it was; `source` tells the entries.
+//! `address` and `tls` say how to get there. `database` reads rows of `old` from tables that `schema` finds;
+//! `accounts`, `rooms` and `messages` make entries of them and say in `notes` what could not stay as it was;
+//! `source` tells the entries.
 
 mod accounts;
 mod address;
 mod database;
+mod failures;
 mod ids;
 mod messages;
 mod names;
@@ -14,6 +16,7 @@ mod old;
 mod rooms;
 mod schema;
 mod source;
+mod tls;
 
 use super::ImportSequelize;
 use crate::chat::Clock;
@@ -21,7 +24,7 @@ use crate::cli::backup::{blocking, interruptible};
 use crate::cli::import::bring_in;
 use crate::cli::{Failure, Places, block_on, print, say};
 use address::Address;
-use database::{Database, Tls};
+use database::Database;
 use notes::Notes;
 use serde::Serialize;
 use source::OldChat;
@@ -42,23 +45,20 @@ struct Report<N: Serialize> {
 
 /// Does what the command line asks for.
 pub(super) fn take_over(asked: ImportSequelize, places: Places) -> Result<(), Failure> {
-    let address = Address::read(&asked.url.0)?;
+    let address = Address::read(&asked.url.0, asked.tls, asked.tls_ca)?;
     let config = places.load_quietly()?;
     let options = asked.options;
-    if !asked.tls && !address.is_here() {
+    if !address.is_encrypted() && !address.is_here() {
         say(&format!(
             "The connection to {} is not encrypted; --tls has it so.",
             address.server()
         ));
     }
-    let tls = asked.tls.then_some(Tls {
-        authority: asked.tls_ca,
-    });
     let notes = Arc::new(Mutex::new(Notes::default()));
     let noted = notes.clone();
     let now = Clock::default().now();
     let summary = block_on(async {
-        let old = blocking(move || OldChat::read(Database::open(address, tls)?, now, noted));
+        let old = blocking(move || OldChat::read(Database::open(address)?, now, noted));
         let old = interruptible(old).await?;
         bring_in(config, old, options).await
     })?;

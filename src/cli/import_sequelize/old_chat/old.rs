@@ -9,6 +9,8 @@ pub(super) type Cell = Option<Vec<u8>>;
 
 /// A time in numbers that is larger than this is in milliseconds, else in seconds.
 const LARGEST_SECONDS: u64 = 100_000_000_000;
+/// What the zero date of MySQL begins with.
+const ZERO_DATE: &str = "0000-00-00";
 
 /// A table that is looked for.
 pub(super) struct Wanted {
@@ -77,8 +79,11 @@ impl Row {
         text.map_or(OldTime::None, |text| OldTime::read(&text))
     }
 
+    /// A number, of which only the whole counts.
     fn number(&mut self) -> Option<i64> {
-        self.text()?.trim().parse().ok()
+        let text = self.text()?;
+        let (whole, _) = number(text.trim())?;
+        Some(whole)
     }
 
     /// A switch: `BIT` columns have a byte, the others a number or a word.
@@ -92,39 +97,71 @@ impl Row {
     }
 }
 
+/// Reads a number, as integers and decimals are written: what stands before the point, and behind it.
+fn number(text: &str) -> Option<(i64, &str)> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = part.bytes().all(|b| b.is_ascii_digit());
+    whole
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .map(|whole| (whole, part))
+}
+
+/// Milliseconds of a number since 1970, which has seconds or milliseconds.
+fn since_1970((whole, part): (i64, &str)) -> i64 {
+    if whole.unsigned_abs() > LARGEST_SECONDS {
+        return whole;
+    }
+    let ms = format!("{part:0<3}")
+        .get(..3)
+        .and_then(|ms| ms.parse().ok());
+    whole * 1000 + ms.unwrap_or(0)
+}
+
 /// A time as it stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OldTime {
-    /// NULL.
+    /// NULL, or an empty text.
     None,
-    /// Something that is no time, such as the zero date of MySQL.
+    /// The zero date of MySQL.
+    Zero,
+    /// Something that is no time.
     Wrong,
     At(Time),
 }
 
 impl OldTime {
-    /// Reads a time in UTC, as Sequelize writes them, or a number since 1970.
+    /// Reads a time, in UTC unless it says otherwise, or a number since 1970.
     fn read(text: &str) -> Self {
         let text = text.trim();
-        if let Ok(number) = text.parse::<i64>() {
-            let ms = if number.unsigned_abs() > LARGEST_SECONDS {
-                number
-            } else {
-                number * 1000
-            };
-            return Self::At(Time(ms));
+        if text.is_empty() {
+            return Self::None;
         }
-        let with_zone = format!("{}Z", text.replacen(' ', "T", 1));
+        if let Some(number) = number(text) {
+            return Self::At(Time(since_1970(number)));
+        }
+        if text.starts_with(ZERO_DATE) {
+            return Self::Zero;
+        }
+        // Sequelize writes its texts as 2024-01-02 03:04:05.678 +00:00.
+        let joined = text.replacen(' ', "T", 1).replace(' ', "");
+        let with_zone = format!("{joined}Z");
         let whole_day = format!("{text}T00:00:00Z");
-        let forms: [&str; 3] = [text, &with_zone, &whole_day];
+        let forms: [&str; 4] = [text, &joined, &with_zone, &whole_day];
         let read = forms.iter().find_map(|form| form.parse().ok());
         read.map_or(Self::Wrong, Self::At)
     }
 
     /// Whether something was done, if this is the time at which it was.
     pub fn is_set(self) -> bool {
-        // A number that is 0 is the default of a column which says that nothing was done.
-        matches!(self, Self::At(time) if time.0 > 0)
+        match self {
+            // A number that is 0 is the default of a column which says that nothing was done.
+            Self::At(time) => time.0 > 0,
+            Self::None | Self::Zero => false,
+            // Nobody may guess that what was removed was not.
+            Self::Wrong => true,
+        }
     }
 
     /// The time if it can be meant.
@@ -141,7 +178,9 @@ impl OldTime {
             Self::At(time) if time > now => (now, Some("a time that has not come yet")),
             Self::At(time) if time.0 > 0 => (time, None),
             Self::None => (fallback, Some("no time")),
-            Self::At(_) | Self::Wrong => (fallback, Some("a time that cannot be meant")),
+            Self::At(_) | Self::Zero | Self::Wrong => {
+                (fallback, Some("a time that cannot be meant"))
+            }
         }
     }
 }
@@ -279,10 +318,10 @@ pub(super) const INVITES: Wanted = Wanted {
         needed(&["invitecode", "code", "token"]),
         optional(&["createdby", "invitedby"]),
         optional(&["createdat"]),
-        optional(&["expiresat"]),
-        optional(&["isactive"]),
+        optional(&["expiresat", "expires", "expiry"]),
+        optional(&["isactive", "active"]),
         optional(&["maxuses"]),
-        optional(&["uses", "usecount", "usedcount"]),
+        optional(&["uses", "usecount", "usedcount", "usagecount", "currentuses"]),
         optional(&["deletedat"]),
     ],
     is_needed: false,

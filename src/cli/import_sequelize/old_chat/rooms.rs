@@ -13,6 +13,8 @@ use std::collections::{HashMap, HashSet};
 
 /// What a room is called that has no name.
 const NAMELESS: &str = "Room";
+/// The last millisecond of the year 9999, after which there are no times (RFC 3339, section 1).
+const LAST_MS: i64 = 253_402_300_799_999;
 /// What members are called who may change a room.
 const ADMIN_ROLES: [&str; 3] = ["admin", "owner", "creator"];
 
@@ -163,8 +165,9 @@ impl Rooms {
             let why = match room {
                 None => "there is no such room",
                 Some(_) if InviteToken::new(code).is_err() => "its code cannot stand in a link",
-                Some(_) if !codes.insert(code.to_owned()) => "another one has the same code",
+                // Its code may be another one's since.
                 Some(_) if invite.deleted_at.is_set() => "it was deleted there",
+                Some(_) if !codes.insert(code.to_owned()) => "another one has the same code",
                 Some(room) => {
                     let room = &mut self.rooms[*room];
                     let entry = new_invite(&invite, code, &room.entry, accounts, now);
@@ -232,7 +235,8 @@ fn new_room(id: &OldId, old: &OldRoom, talk: Talk, now: Time, notes: &mut Notes)
     }
 }
 
-/// Gives a room its owner, who is in it: its creator, else whoever has been in it longest.
+/// Gives a room its owner, who is in it: its creator, else whoever has been in it longest. An account that
+/// is disabled owns it only where there is no other.
 fn own(
     room: &mut Room,
     id: &OldId,
@@ -241,8 +245,11 @@ fn own(
     notes: &mut Notes,
 ) {
     let about = format!("room {id}");
+    let rank = |member: &&MemberEntry| (accounts.is_disabled(member.user_id), member.joined_at);
+    let oldest = room.members.iter().min_by_key(rank);
+    let has_other = oldest.is_some_and(|member| !accounts.is_disabled(member.user_id));
+    let creator = creator.filter(|creator| !has_other || !accounts.is_disabled(*creator));
     let owner = creator.unwrap_or_else(|| {
-        let oldest = room.members.iter().min_by_key(|member| member.joined_at);
         let (owner, who) = match oldest {
             Some(member) => (member.user_id, "its first member has it"),
             None => (
@@ -285,10 +292,11 @@ fn new_invite(
 ) -> InviteEntry {
     let created_at = old.created_at.sensible(now).unwrap_or(room.created_at);
     let expires_at = match old.expires_at {
+        // A number that is 0 is the default of a column which says that it does not end.
+        OldTime::At(time) => Some(time).filter(|time| (1..=LAST_MS).contains(&time.0)),
         OldTime::None => None,
-        OldTime::At(time) => Some(time),
         // It was meant to end.
-        OldTime::Wrong => Some(created_at),
+        OldTime::Zero | OldTime::Wrong => Some(created_at),
     };
     InviteEntry {
         token: code.to_owned(),

@@ -13,6 +13,17 @@ const BINARY: [&str; 6] = [
     "longblob",
 ];
 
+/// Types of columns that have text, which is put in order letter by letter.
+const TEXT: [&str; 7] = [
+    "char",
+    "varchar",
+    "tinytext",
+    "text",
+    "mediumtext",
+    "longtext",
+    "enum",
+];
+
 /// A column as the database tells of it.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -32,6 +43,7 @@ pub(super) struct Table {
 struct Place {
     name: String,
     is_binary: bool,
+    is_text: bool,
 }
 
 /// The tables that were found.
@@ -107,9 +119,13 @@ impl Table {
                 let called = any_of(column.names);
                 return Err(format!("the table \"{name}\" has no column {called}"));
             }
-            columns.push(place.map(|found| Place {
-                name: found.column.clone(),
-                is_binary: BINARY.contains(&found.data_type.to_ascii_lowercase().as_str()),
+            columns.push(place.map(|found| {
+                let data_type = found.data_type.to_ascii_lowercase();
+                Place {
+                    name: found.column.clone(),
+                    is_binary: BINARY.contains(&data_type.as_str()),
+                    is_text: TEXT.contains(&data_type.as_str()),
+                }
             }));
         }
         Ok(Some(Self {
@@ -127,6 +143,12 @@ impl Table {
     pub fn column(&self, at: usize) -> String {
         let place = self.columns.get(at).and_then(Option::as_ref);
         place.map_or_else(|| "NULL".to_owned(), |place| quote(&place.name))
+    }
+
+    /// Whether a wanted column has text.
+    pub fn is_text(&self, at: usize) -> bool {
+        let place = self.columns.get(at).and_then(Option::as_ref);
+        place.is_some_and(|place| place.is_text)
     }
 
     /// All wanted columns, for a statement that reads whole rows.

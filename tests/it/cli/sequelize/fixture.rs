@@ -16,7 +16,7 @@ pub const BY_HTPASSWD: &str = "$2y$05$sI90MrfZiEHfbVKmuijt9uNjx7D7oWn7FqAggQU2pZ
 const TOO_DEAR: &str = "$2b$16$abcdefghijklmnopqrstuuJ2B5P9m6pVJ1Y0T3iD6iTnU1a2b3c4e";
 
 /// The tables as the old backend makes them.
-const TABLES: &str = "
+pub const TABLES: &str = "
 CREATE TABLE users (id CHAR(36) BINARY NOT NULL PRIMARY KEY, email VARCHAR(255), password VARCHAR(255),
   username VARCHAR(255), isOnline TINYINT(1) DEFAULT 0, createdAt DATETIME, updatedAt DATETIME);
 CREATE TABLE rooms (id CHAR(36) BINARY NOT NULL PRIMARY KEY, name VARCHAR(255), description TEXT,

@@ -1,6 +1,7 @@
 //! What keeps a database from being taken over.
 
-use super::mariadb::{self, MariaDb, cut_after};
+use super::mariadb::{self, MariaDb};
+use super::way::{End, Way};
 use super::{fixture, place};
 use std::net::TcpListener;
 
@@ -82,9 +83,9 @@ fn what_is_in_the_way_is_said_in_one_sentence_and_nothing_is_changed() {
         &["no table \"rooms\"", "GRANT SELECT ON in_the_way.*"],
     );
     database.run(&format!("GRANT SELECT ON in_the_way.* TO {reader}@'%'"));
-    let cut = cut_after(port, 60_000);
+    let cut = Way::to(port, End::Cut(60_000));
     refused(
-        &database.url_by(cut),
+        &database.url_by(cut.port),
         "",
         1,
         &["was lost while messages", "nothing was changed"],

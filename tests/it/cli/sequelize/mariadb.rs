@@ -1,9 +1,8 @@
-//! A MariaDB of the tests' own: one for all of them, on a folder and a port of its own, ended with them.
+//! A MariaDB of the tests' own: one for most of them, on a folder and a port of its own, ended with them.
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
@@ -13,15 +12,21 @@ use std::time::{Duration, Instant};
 const START: Duration = Duration::from_mins(2);
 /// Between two tries to connect.
 const LOOK: Duration = Duration::from_millis(20);
+/// So many ports are tried: between looking for one and listening there somebody else may take it.
+const PORTS: usize = 5;
+/// What the server says when somebody has, and when it gives up, for whatever reason.
+const TAKEN: &str = "Bind on TCP/IP port";
+const GIVEN_UP: &str = "[ERROR] Aborting";
 /// Makes the system tables and runs the server until stdin ends, as it does when the tests do.
 const RUN: &str = r#"
 root=$1 port=$2 user=$(id -un)
+shift 2
 mariadb-install-db --no-defaults --user="$user" --datadir="$root/data" --skip-test-db --skip-name-resolve \
   --auth-root-authentication-method=normal >"$root/install.log" 2>&1 || exit 1
 trap 'kill -9 "$server" 2>/dev/null; wait; rm -rf "$root"' EXIT
 mariadbd --no-defaults --user="$user" --datadir="$root/data" --socket="$root/socket" --port="$port" \
   --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --innodb-flush-log-at-trx-commit=0 \
-  --innodb-buffer-pool-size=32M --pid-file="$root/pid" </dev/null >"$root/log" 2>&1 &
+  --innodb-buffer-pool-size=32M --pid-file="$root/pid" "$@" </dev/null >"$root/log" 2>&1 &
 server=$!
 cat >/dev/null
 "#;
@@ -36,8 +41,15 @@ pub struct MariaDb {
     root: PathBuf,
     port: u16,
     /// Once it is closed the server ends.
-    _stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     child: Child,
+}
+
+impl Drop for MariaDb {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
 }
 
 /// A database, with nothing in it yet.
@@ -57,6 +69,16 @@ impl MariaDb {
     }
 
     fn start() -> Result<Self, String> {
+        Self::start_with(&[])
+    }
+
+    /// Another one, with these options.
+    pub fn start_with(options: &[&str]) -> Result<Self, String> {
+        Self::start_on(std::iter::repeat_with(free_port).take(PORTS), options)
+    }
+
+    /// Starts one on the first of these ports that nobody else has by then.
+    fn start_on(ports: impl Iterator<Item = u16>, options: &[&str]) -> Result<Self, String> {
         for program in ["mariadbd", "mariadb-install-db", "my_print_defaults"] {
             let paths = std::env::var("PATH").unwrap();
             let mut places = paths.split(':').chain(["/usr/sbin"]).map(Path::new);
@@ -64,19 +86,28 @@ impl MariaDb {
                 return Err(format!("{program} is missing; tests/run installs it"));
             }
         }
+        let mut last = String::new();
+        for port in ports {
+            match Self::start_at(port, options) {
+                Err(log) if log.contains(TAKEN) => last = log,
+                done => return done,
+            }
+        }
+        Err(last)
+    }
+
+    fn start_at(port: u16, options: &[&str]) -> Result<Self, String> {
         let root = tempfile::tempdir().unwrap().keep();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
         let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap());
         let mut child = Command::new("sh")
             .args(["-c", RUN, "sh", root.to_str().unwrap(), &port.to_string()])
+            .args(options)
             .env("PATH", path)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         let mut server = Self {
-            _stdin: child.stdin.take().unwrap(),
+            stdin: child.stdin.take(),
             root,
             port,
             child,
@@ -88,9 +119,10 @@ impl MariaDb {
                 conn.query_drop(reader).unwrap();
                 return Ok(server);
             }
+            let log = server.log();
             let is_gone = server.child.try_wait().unwrap().is_some();
-            if is_gone || Instant::now() > deadline {
-                return Err(server.log());
+            if is_gone || log.contains(GIVEN_UP) || Instant::now() > deadline {
+                return Err(log);
             }
             std::thread::sleep(LOOK);
         }
@@ -159,27 +191,17 @@ impl Database {
     }
 }
 
-/// A way to a server that ends after so many bytes of answers.
-pub fn cut_after(port: u16, bytes: usize) -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let here = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        let mut server = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        std::thread::spawn(move || {
-            let _ = std::io::copy(&mut from, &mut to);
-        });
-        let (mut buffer, mut left) = ([0; 1024], bytes);
-        while let Ok(read @ 1..) = server.read(&mut buffer) {
-            let read = read.min(left);
-            if read == 0 || client.write_all(&buffer[..read]).is_err() {
-                break;
-            }
-            left -= read;
-        }
-        let _ = client.shutdown(Shutdown::Both);
-        let _ = server.shutdown(Shutdown::Both);
-    });
-    here
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn a_port_that_somebody_else_takes_meanwhile_is_given_up_for_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let server = MariaDb::start_on([port, free_port()].into_iter(), &[]);
+    let server = server.unwrap_or_else(|why| panic!("no MariaDB: {why}"));
+    assert_ne!(server.port, port);
+    assert_eq!(server.database("elsewhere").port, server.port);
 }
