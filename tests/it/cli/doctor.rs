@@ -5,6 +5,7 @@ mod proxy;
 use super::{Place, Ran, Running, place};
 use chatd::server::data_folder::DataFolder;
 use proxy::{Habit, Proxy, proxy};
+use rcgen::{BasicConstraints, IsCa};
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::fs::{Permissions, create_dir, set_permissions, write};
@@ -301,6 +302,25 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
     let args = format!("doctor --url https://127.0.0.1:{}", other.address.port());
     let found = look_at(&place, &server, &args, &[distrust]);
     found.found("problem", "TLS fails", "127.0.0.1");
+    server.stop();
+}
+
+#[test]
+fn a_certificate_as_openssl_makes_them_by_itself_is_named() {
+    let place = place();
+    let server = place.serve();
+    let mut params = proxy::params(60);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let proxy = proxy::showing(&place, server.address, params, Habit::Forwards);
+    let trust = ("SSL_CERT_FILE", proxy.certificate.to_str().unwrap());
+    let args = format!("doctor --url https://localhost:{}", proxy.address.port());
+    let found = look_at(&place, &server, &args, &[trust]);
+    found.ended(1, &[]);
+    found.found(
+        "problem",
+        "the certificate is one of an authority",
+        "basicConstraints=critical,CA:FALSE",
+    );
     server.stop();
 }
 

@@ -57,11 +57,26 @@ const CLIENT: &str = "203.0.113.7";
 
 /// A proxy for `localhost` with a certificate that ends so many days from now.
 pub fn proxy(place: &Place, server: SocketAddr, days: i64, habit: Habit) -> Proxy {
-    let key = KeyPair::generate().unwrap();
+    showing(place, server, params(days), habit)
+}
+
+/// What certificates for `localhost` say that end so many days from now.
+pub fn params(days: i64) -> CertificateParams {
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
     // An hour more, since some of the last day is over when it is looked at.
     params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
+    params
+}
+
+/// A proxy with a certificate that says this, signed by itself.
+pub fn showing(
+    place: &Place,
+    server: SocketAddr,
+    params: CertificateParams,
+    habit: Habit,
+) -> Proxy {
+    let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
     let path = place
         .root
