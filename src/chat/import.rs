@@ -29,6 +29,8 @@ const WAY_OUT: &str = "change one of the two, or import into another data folder
 pub struct ImportCheck {
     /// How many of the accounts are not here.
     pub new_users: u64,
+    /// How many of these are admins of the server.
+    pub new_admins: u64,
     /// How many are here already, by their ids.
     pub known_users: u64,
     /// Which of the rooms are here already.
@@ -149,6 +151,7 @@ fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Resul
         Imported::User(user) => {
             if !is_known(tx, user)? {
                 found.new_users += 1;
+                found.new_admins += u64::from(user.is_admin);
                 return Ok(());
             }
             found.known_users += 1;

@@ -80,7 +80,7 @@ impl Import {
 /// What an import has brought, or would bring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Summary {
-    /// Accounts that are admins of the server, there already or not.
+    /// How many of the accounts that were not there are admins of the server.
     pub admins: u64,
     /// Accounts that were not there.
     pub users: u64,

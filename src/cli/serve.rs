@@ -145,7 +145,8 @@ async fn start(config: Config) -> Result<Server, Failure> {
         .await
         .map_err(Failure::failed)?;
     descriptors::tell_if_few(connections);
-    let setup = server.chat().setup_link().await.map_err(Failure::failed)?;
+    let setup = server.chat().setup_link().await;
+    let setup = setup.map_err(StartError::from).map_err(Failure::failed)?;
     announce(&server, &path, setup.as_deref());
     notify::tell(notify::READY);
     Ok(server)

@@ -211,7 +211,7 @@ impl DataFolder {
 
     /// The database file; it need not be there.
     pub fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+        database_in(&self.path)
     }
 
     /// Where a running server takes commands.
@@ -309,6 +309,11 @@ impl Drop for DataFolder {
         // A lock that nobody holds should name nobody; closing the file gives it up.
         let _ = self.lock.set_len(0);
     }
+}
+
+/// Where the database of a folder is.
+pub fn database_in(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
 }
 
 /// Where the copy of a folder's database is made.

@@ -73,9 +73,11 @@ impl ListenError {
 fn database_hint(error: &OpenError) -> &'static str {
     match error {
         OpenError::Database(StoreError::Full) => "; make room on its disk",
-        OpenError::Database(_) => {
-            "; if it is damaged put it back from a backup, or name another folder with --data-dir"
+        OpenError::Database(StoreError::Unwritten(_) | StoreError::Disk(_)) => {
+            "; see to its disk, which may be full, read-only or failing, and start again"
         }
+        OpenError::Database(StoreError::Damaged(_)) => ", or name another folder with --data-dir",
+        OpenError::Database(StoreError::Database(_)) => "; name another folder with --data-dir",
         // These say by themselves what to do.
         _ => "",
     }

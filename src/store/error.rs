@@ -35,6 +35,16 @@ pub enum Error {
     /// The disk failed; what is on it is unknown.
     #[error("the disk failed: {0}")]
     Disk(String),
+    /// What is in the database's file cannot be made out.
+    #[error(
+        "the database is damaged ({0}); stop the server, and put a backup in its place with \"chatd restore --force\""
+    )]
+    Damaged(String),
+    /// The database's file may not be opened or written to.
+    #[error(
+        "the database may not be used ({0}); run this as the user who owns it, on a disk that may be written to"
+    )]
+    Denied(String),
     /// Too many commands or queries are waiting; nothing was done.
     #[error("too much is waiting")]
     Overloaded,

@@ -2,6 +2,7 @@
 
 use super::{Failure, blocking, interruptible, shown};
 use crate::server::backup::Stop;
+use crate::server::data_folder::DataFolder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
@@ -213,6 +214,15 @@ impl Unfinished {
                 path.display()
             ))
         };
+        if let Some(folder) = data_folder_around(path) {
+            let text = format!(
+                "\"{}\" would be in the data folder \"{}\", where it could replace what the server needs, and be \
+                 lost with it; name a file elsewhere",
+                path.display(),
+                folder.display()
+            );
+            return Err(Failure::failed(text));
+        }
         match path.symlink_metadata() {
             Ok(there) if there.is_dir() => {
                 let text = format!("\"{}\" is a folder; name a file in it", path.display());
@@ -334,6 +344,16 @@ impl Drop for Unfinished {
             let _ = remove_file(&self.on_its_way);
         }
     }
+}
+
+/// The data folder that a file would be in, be it in a folder of it.
+fn data_folder_around(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    // A folder that is not there, or not to be looked at, is told when the file is made.
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+    let mut around = parent.ancestors();
+    let found = around.find(|folder| DataFolder::has_database(folder).unwrap_or(false));
+    found.map(Path::to_owned)
 }
 
 fn in_the_way(path: &Path) -> Failure {

@@ -3,7 +3,9 @@
 use super::super::stats::size;
 use super::Report;
 use crate::config::Config;
-use crate::server::data_folder::{DataFolder, absolute};
+use crate::server::data_folder::{DataFolder, absolute, database_in};
+use crate::store::Error;
+use crate::store::backup::first_damage;
 use rustix::fs::statvfs;
 use rustix::process::geteuid;
 use std::fs::{File, Metadata, OpenOptions};
@@ -24,6 +26,8 @@ const WRITING: Duration = Duration::from_secs(2);
 const WRITTEN_BYTES: usize = 4096;
 /// A disk that takes longer for half of the writes is slow.
 const SLOW: Duration = Duration::from_millis(20);
+/// The database is looked at for so long at most.
+const LOOKING: Duration = Duration::from_secs(10);
 /// Rights that nobody but the folder's owner should have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
 
@@ -53,6 +57,7 @@ pub(super) fn look(config: &Config, report: &mut Report) {
     if !is_usable(&folder, &found, &shown, report) {
         return;
     }
+    database(&folder, report);
     room(&folder, report);
     speed(&folder, report);
 }
@@ -89,6 +94,30 @@ fn is_usable(folder: &Path, found: &Metadata, shown: &str, report: &mut Report) 
         }
     }
     true
+}
+
+/// Looks for damage in the database, unless somebody works with it.
+fn database(folder: &Path, report: &mut Report) {
+    let is_there = DataFolder::has_database(folder).unwrap_or(false);
+    if !is_there || DataFolder::is_owned(folder).unwrap_or(true) {
+        return;
+    }
+    let until = Instant::now() + LOOKING;
+    let fix = "put a backup in its place with \"chatd restore --force\"; without one save what can be saved: \
+               \"chatd export --all\" tells how far it comes";
+    match first_damage(&database_in(folder), move || Instant::now() > until) {
+        Ok(None) => report.ok("its database is whole"),
+        Ok(Some(fault)) => report.problem(format!("its database is damaged: {fault}"), fix),
+        Err(Error::Damaged(why)) => report.problem(format!("its database is damaged: {why}"), fix),
+        Err(Error::TooSlow) => report.ok(format!(
+            "its database shows no damage in the {} s that were spent on it",
+            LOOKING.as_secs()
+        )),
+        Err(error) => report.problem(
+            format!("its database cannot be read: {error}"),
+            "look at the disk, and whether this user may read the file",
+        ),
+    }
 }
 
 fn room(folder: &Path, report: &mut Report) {

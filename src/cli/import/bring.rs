@@ -28,6 +28,7 @@ type Part = (Vec<Entry>, (u64, u64));
 pub(super) fn all_new(plan: &Plan) -> Summary {
     let nothing = ImportCheck {
         new_users: plan.users.len() as u64,
+        new_admins: plan.admins,
         ..ImportCheck::default()
     };
     summary(plan, &nothing, Crowded::of(plan))
@@ -39,7 +40,7 @@ fn summary(plan: &Plan, found: &ImportCheck, crowded: Crowded) -> Summary {
     let messages = new.map(|room| room.messages);
     let known_rooms = found.known_rooms.len() as u64;
     Summary {
-        admins: plan.admins,
+        admins: found.new_admins,
         users: found.new_users,
         known_users: found.known_users,
         rooms: plan.rooms.len() as u64 - known_rooms,
@@ -143,6 +144,7 @@ async fn look(door: &mut Door, plan: &mut Plan) -> Result<(ImportCheck, Crowded)
         let people: Vec<_> = people.zip(brought.by_ref()).collect();
         let some = check(door, entries).await?;
         found.new_users += some.new_users;
+        found.new_admins += some.new_admins;
         found.known_users += some.known_users;
         let here = some.in_rooms.into_iter().map(|here| (here.id, here.rooms));
         let here: HashMap<UserId, i64> = here.collect();

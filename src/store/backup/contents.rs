@@ -79,6 +79,26 @@ pub fn faults(
     Ok(faults)
 }
 
+/// The first fault of the pages of a database, which may have a log that was not put into it yet; nothing if
+/// there is none. It fails as soon as `is_stopped`.
+pub fn first_damage(
+    path: &Path,
+    is_stopped: impl Fn() -> bool + Send + 'static,
+) -> Result<Option<String>, Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let database = if has_log {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(path, flags)?
+    } else {
+        open(path)?
+    };
+    database.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_stopped))?;
+    let found: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
+
 fn damage(database: &Connection) -> Result<Vec<String>, Error> {
     let mut check = database.prepare(&format!("PRAGMA integrity_check({MOST_FAULTS})"))?;
     let found: Result<Vec<String>, _> = check.query_map([], |row| row.get(0))?.collect();

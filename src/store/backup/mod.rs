@@ -5,7 +5,7 @@ mod export;
 mod owner;
 mod upgrade;
 
-pub use contents::{Contents, contents, faults};
+pub use contents::{Contents, contents, faults, first_damage};
 pub use export::{Export, ExportError, Scope};
 pub use owner::give_to_owner;
 pub(super) use upgrade::bring_up_to_date;

@@ -130,6 +130,12 @@ impl From<rusqlite::Error> for Error {
                 Self::Unwritten(error.to_string())
             }
             ErrorCode::SystemIoFailure => Self::Disk(error.to_string()),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                Self::Damaged(error.to_string())
+            }
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+                Self::Denied(error.to_string())
+            }
             ErrorCode::OperationInterrupted => Self::TooSlow,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Overloaded,
             ErrorCode::ConstraintViolation => message

@@ -207,6 +207,30 @@ fn a_file_that_is_there_is_kept_unless_it_is_to_be_replaced() {
 }
 
 #[test]
+fn nothing_is_written_into_a_data_folder() {
+    let place = place();
+    place.add("ada", "longenough");
+    place.run("export --all --output e.jsonl").ended(0, &[]);
+    std::fs::create_dir(place.data.join("backups")).unwrap();
+    let content = |name: &str| std::fs::read(place.data.join(name)).unwrap();
+    let before = (content("chatd.db"), content("jwt.secret"));
+    let there = names(&place.data);
+    for args in [
+        "backup --force data/chatd.db",
+        "backup --force data/jwt.secret",
+        "backup data/x",
+        "backup data/backups/x",
+        "export --all --force --output data/chatd.db",
+        "export --all --force --output data/jwt.secret",
+    ] {
+        let refused = place.run(args);
+        refused.ended(1, &["the data folder", "name a file elsewhere"]);
+    }
+    assert_eq!((content("chatd.db"), content("jwt.secret")), before);
+    assert_eq!(names(&place.data), there);
+}
+
+#[test]
 fn a_place_that_takes_no_backup_is_named_with_the_way_out() {
     let place = place();
     place.add("ada", "longenough");

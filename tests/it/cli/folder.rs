@@ -1,6 +1,8 @@
 //! The data folder: whose it is, and who may look at it.
 
 use super::{Place, mode, place};
+use chatd::server::StartError;
+use chatd::store::{Error, OpenError};
 use rustix::process::Signal;
 use std::fs::{Permissions, create_dir, create_dir_all, write};
 use std::os::unix::fs::PermissionsExt;
@@ -108,6 +110,63 @@ fn a_file_that_is_no_database_is_named_with_the_way_out() {
             ],
         );
     }
+}
+
+/// Has nothing in its pages but the first make sense.
+fn damage(place: &Place) {
+    let database = place.data.join("chatd.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let page = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    bytes[page..].fill(0xa5);
+    write(&database, bytes).unwrap();
+}
+
+#[test]
+fn a_database_that_is_damaged_inside_is_told_with_the_way_out() {
+    let place = place();
+    place.add("ada", "longenough");
+    damage(&place);
+    for args in ["serve --listen 127.0.0.1:0", "user list", "stats"] {
+        place
+            .run(args)
+            .ended(1, &["is damaged", "malformed", "chatd restore --force"]);
+    }
+    let looked = place.run("doctor");
+    assert_eq!(looked.code, 1, "{}", looked.stderr);
+    assert!(
+        looked.stdout.contains("problem: its database is damaged"),
+        "{}",
+        looked.stdout
+    );
+    assert!(looked.stdout.contains("chatd restore --force"));
+}
+
+#[test]
+fn the_doctor_finds_a_database_whole_that_was_killed_with_its_log() {
+    let place = place();
+    let server = place.serve();
+    server.register("ada", "longenough");
+    drop(server);
+    let looked = place.run("doctor");
+    assert!(
+        looked.stdout.contains("ok: its database is whole"),
+        "{}",
+        looked.stdout
+    );
+}
+
+#[test]
+fn a_disk_that_fails_is_not_taken_for_damage() {
+    let error = StartError::Store {
+        database: "chatd.db".into(),
+        error: OpenError::Database(Error::Unwritten("disk I/O error".to_owned())),
+    };
+    let said = error.to_string();
+    assert!(said.contains("may be full"), "{said}");
+    assert!(
+        !said.contains("damaged") && !said.contains("backup"),
+        "{said}"
+    );
 }
 
 #[test]
