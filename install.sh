@@ -424,7 +424,7 @@ main() {
   [ -e "$root/Cargo.toml" ] || fail "there is no source of chatd in $root: run this from a checkout"
   if [ "$service" = yes ]; then
     case $bin in
-      *[!A-Za-z0-9/._-]* | /home/* | /root/* | /run/user/* | /tmp/* | /var/tmp/*)
+      *[!A-Za-z0-9/._-]* | /home/* | ~root/* | /run/user/* | /tmp/* | /var/tmp/*)
         fail "PREFIX puts the binary into $bin, where a hardened service cannot run it: choose a folder such as /opt/chatd" ;;
     esac
   fi
