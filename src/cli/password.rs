@@ -3,8 +3,7 @@
 
 use super::Failure;
 use super::prompt::Prompt;
-use crate::model::Password;
-use crate::model::Secret;
+use crate::model::{Password, Secret};
 use clap::Args;
 use std::io::{BufRead, IsTerminal};
 
