@@ -22,10 +22,8 @@ impl Chat {
         {
             return answer.clone();
         }
-        let answer = self
-            .store
-            .query(|tx| Ok::<_, Error>(users::probe(tx)?))
-            .await;
+        let probe = self.store.query(|tx| Ok::<_, Error>(users::probe(tx)?));
+        let answer = probe.await.and_then(|()| Ok(self.store.in_place()?));
         *last = Some((Instant::now(), answer.clone()));
         answer
     }

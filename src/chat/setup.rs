@@ -56,7 +56,7 @@ impl Setup {
 
 impl Chat {
     /// The link with which the first admin is made within [`SETUP_TIME`], once; nothing where there is
-    /// an admin. The link that was given before is good no more.
+    /// an admin who can sign in. The link that was given before is good no more.
     pub async fn setup_link(&self) -> Result<Option<String>, Error> {
         let has_admin = self
             .store

@@ -52,6 +52,10 @@ async fn take(path: &Path) -> Result<DataFolder, FolderError> {
     })
 }
 
+fn is_owned(folder: &Path) -> bool {
+    DataFolder::is_owned(folder).unwrap_or(false)
+}
+
 /// The way to the data of one folder.
 pub(super) struct Door {
     config: Arc<Config>,
@@ -72,7 +76,8 @@ impl Door {
     /// A door to the folder of the configuration. With `create` it is made if it is not there.
     pub fn new(config: Config, create: bool) -> Result<Self, Failure> {
         let folder = &config.data.dir;
-        if !create && !DataFolder::has_database(folder)? {
+        // A server may have lost its database's file, and can still tell what was in it.
+        if !create && !DataFolder::has_database(folder)? && !is_owned(folder) {
             return Err(Failure::new(
                 Exit::NotFound,
                 format!(

@@ -166,7 +166,7 @@ fn announce(server: &Server, folder: &Path, setup: Option<&str>) {
         let minutes = SETUP_TIME.as_secs() / 60;
         let hint = reached_otherwise(link, address);
         format!(
-            "There is no admin yet. Make the first one in a browser within {minutes} minutes:\n  {link}\n{hint}\
+            "There is no admin. Make one in a browser within {minutes} minutes:\n  {link}\n{hint}\
              or at any time by this command:\n  \
              chatd user add NAME --email ADDRESS --admin --data-dir \"{folder}\"\n"
         )

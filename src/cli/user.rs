@@ -199,20 +199,24 @@ impl UserCommand {
                 tell(&chosen)
             }
             Self::Role { name, role } => {
-                let account = block_on(change(door, Request::SetRole { name, role }))?;
+                let request = Request::SetRole { name, role };
+                let (account, has_admin) = block_on(change_admin(door, request))?;
                 say(&match account.role {
                     Role::Admin => format!("{:?} is now an admin of the server.", account.username),
                     Role::User => format!("{:?} is now a user like others.", account.username),
                 });
+                warn_of_no_admin(has_admin);
                 Ok(())
             }
             Self::Disable { name } => {
                 let disabled = true;
-                let account = block_on(change(door, Request::SetDisabled { name, disabled }))?;
+                let request = Request::SetDisabled { name, disabled };
+                let (account, has_admin) = block_on(change_admin(door, request))?;
                 say(&format!(
                     "{:?} is disabled and was signed out everywhere; \"chatd user enable {}\" undoes it.",
                     account.username, account.username
                 ));
+                warn_of_no_admin(has_admin || account.role == Role::User);
                 Ok(())
             }
             Self::Enable { name } => {
@@ -232,6 +236,30 @@ async fn change(mut door: Door, request: Request) -> Result<Account, Failure> {
     match answer? {
         Answer::User(account) => Ok(account),
         _ => Err(unexpected()),
+    }
+}
+
+/// Performs a request that may leave the server without an admin who can sign in, and says whether there is one.
+async fn change_admin(mut door: Door, request: Request) -> Result<(Account, bool), Failure> {
+    let answer = door.ask(&request).await;
+    let accounts = if answer.is_ok() {
+        pages(&mut door).await
+    } else {
+        Ok(Vec::new())
+    };
+    door.close().await;
+    let Answer::User(account) = answer? else {
+        return Err(unexpected());
+    };
+    let is_admin = |account: &Account| account.role == Role::Admin && !account.disabled;
+    Ok((account, accounts?.iter().any(is_admin)))
+}
+
+fn warn_of_no_admin(has_admin: bool) {
+    if !has_admin {
+        say(
+            "Nobody is an admin of the server now; \"chatd user role NAME admin\" makes somebody one.",
+        );
     }
 }
 

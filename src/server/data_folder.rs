@@ -1,16 +1,18 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
 mod import_place;
+mod secret;
 
 pub use import_place::ImportPlace;
+pub(super) use secret::{SECRET, SECRET_MAX_BYTES, is_secret, secret_in};
 
-use crate::chat::SECRET_BYTES;
 use crate::store::backup::give_to_owner;
+use crate::store::log_of;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, remove_dir, remove_file};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +21,6 @@ use std::time::Duration;
 const LOCK: &str = "chatd.lock";
 /// The database.
 pub(super) const DATABASE: &str = "chatd.db";
-/// What tokens are signed with.
-pub(super) const SECRET: &str = "jwt.secret";
-/// The same on its way to disk.
-const NEW_SECRET: &str = "jwt.secret.new";
 /// Where a running server takes commands.
 const CONTROL_SOCKET: &str = "control.sock";
 /// Certificates that were got by ACME, with their keys and the account's.
@@ -38,8 +36,6 @@ pub(super) const FOLDER_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// The rights that nobody but the owner may have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
-/// A file longer than this was not meant as a secret.
-pub(super) const SECRET_MAX_BYTES: u64 = 4096;
 /// The lock file is looked at so often for who holds it, which a process that has just started may
 /// not have written yet.
 const HOLDER_TRIES: usize = 10;
@@ -52,6 +48,8 @@ pub struct DataFolder {
     path: PathBuf,
     handle: File,
     lock: File,
+    /// The folders that were made for it: itself, after those above it.
+    made: Vec<PathBuf>,
 }
 
 /// Why a data folder cannot be used.
@@ -85,6 +83,17 @@ pub enum FolderError {
         folder.join("chatd-data").display()
     )]
     Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Its database is not there, but the log that belongs to it is. A new database would wipe that out, and
+    /// with it what was acknowledged last.
+    #[error(
+        "the data folder \"{}\" has lost {DATABASE}, but has its log {DATABASE}-wal; put {DATABASE} back beside it, \
+         restore a backup with \"chatd restore --force\", or remove the log to begin a new chat",
+        folder.display()
+    )]
+    Headless {
         /// The folder.
         folder: PathBuf,
     },
@@ -131,7 +140,7 @@ impl DataFolder {
                 source,
             }
         };
-        make(path).map_err(failed("made"))?;
+        let made = make(path).map_err(failed("made"))?;
         let folder = path.canonicalize().map_err(failed("found"))?;
         let handle = File::open(&folder).map_err(failed("opened"))?;
         make_private(&folder, &handle, failed("made private"))?;
@@ -141,8 +150,13 @@ impl DataFolder {
             path: folder,
             handle,
             lock,
+            made,
         };
         folder.sign();
+        if !folder.has_begun() && has_bytes(&log_of(&folder.database())) {
+            let folder = folder.path.clone();
+            return Err(FolderError::Headless { folder });
+        }
         let prepared = folder
             .give(&folder.lock)
             .and_then(|()| folder.make_database());
@@ -214,6 +228,11 @@ impl DataFolder {
         database_in(&self.path)
     }
 
+    /// Whether there is anything in the database.
+    pub(super) fn has_begun(&self) -> bool {
+        has_bytes(&self.database())
+    }
+
     /// Where a running server takes commands.
     pub fn control_socket(&self) -> PathBuf {
         control_socket_in(&self.path)
@@ -222,19 +241,6 @@ impl DataFolder {
     /// Where a copy of the database is made for a backup.
     pub(super) fn copy(&self) -> PathBuf {
         copy_in(&self.path)
-    }
-
-    /// What tokens are signed with: at least 32 bytes, random and made at the first call, kept in
-    /// the folder from then on.
-    ///
-    /// # Errors
-    /// A sentence that says what to do, when the file is too short, too long or cannot be used.
-    pub fn secret(&self) -> io::Result<Vec<u8>> {
-        let made = match secret_in(&self.path)? {
-            Some(secret) => return Ok(secret),
-            None => self.make_secret(),
-        };
-        made.map_err(|error| unusable(&self.path.join(SECRET), &error))
     }
 
     /// The folder for certificates that are got by ACME. It is made if it is not there, and nobody else
@@ -262,22 +268,6 @@ impl DataFolder {
         }
     }
 
-    /// Writes a new secret so that after a crash it is there as a whole or not at all.
-    fn make_secret(&self) -> io::Result<Vec<u8>> {
-        let mut secret = vec![0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        let on_its_way = self.path.join(NEW_SECRET);
-        let mut file = open_file(&on_its_way)?;
-        // One that a crash left behind may have been longer.
-        file.set_len(0)?;
-        file.write_all(&secret)?;
-        self.give(&file)?;
-        file.sync_all()?;
-        std::fs::rename(on_its_way, self.path.join(SECRET))?;
-        self.handle.sync_all()?;
-        Ok(secret)
-    }
-
     /// Writes the process id into the lock file. It is there for messages, so a full disk, on which
     /// a server still serves what it has, does not stop anything.
     fn sign(&self) {
@@ -297,6 +287,21 @@ impl DataFolder {
         self.give(&open_file(&self.database())?)
     }
 
+    /// Removes a folder that was made and then not used, since the server did not start: a mistyped path is to
+    /// leave nothing behind. It stays if there is anything else in it.
+    fn unmake(&self) -> io::Result<()> {
+        for entry in self.path.read_dir()? {
+            let name = entry?.file_name();
+            if [LOCK, DATABASE].iter().all(|ours| name != *ours) {
+                return Ok(());
+            }
+        }
+        remove_file(self.database())?;
+        // Whoever waits for the lock finds it gone with its folder.
+        remove_file(self.path.join(LOCK))?;
+        self.made.iter().rev().try_for_each(remove_dir)
+    }
+
     /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
     /// user.
     fn give(&self, file: &File) -> io::Result<()> {
@@ -308,6 +313,9 @@ impl Drop for DataFolder {
     fn drop(&mut self) {
         // A lock that nobody holds should name nobody; closing the file gives it up.
         let _ = self.lock.set_len(0);
+        if !self.made.is_empty() && !self.has_begun() {
+            let _ = self.unmake();
+        }
     }
 }
 
@@ -321,66 +329,34 @@ pub(super) fn copy_in(folder: &Path) -> PathBuf {
     folder.join(COPY)
 }
 
-/// The secret of a folder, which another process may own; nothing if it has none yet.
-pub(super) fn secret_in(folder: &Path) -> io::Result<Option<Vec<u8>>> {
-    let path = folder.join(SECRET);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(&path, &error)),
-    };
-    let mut secret = Vec::new();
-    file.take(SECRET_MAX_BYTES + 1)
-        .read_to_end(&mut secret)
-        .map_err(|error| unusable(&path, &error))?;
-    if !is_secret(&secret) {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            format!(
-                "\"{}\" is not a secret: it must have {SECRET_BYTES} to {SECRET_MAX_BYTES} bytes; \
-                 put the right file back from a backup, or delete it and start again, after which \
-                 everybody has to sign in once more",
-                path.display()
-            ),
-        ));
-    }
-    Ok(Some(secret))
-}
-
-/// Whether these bytes can be a secret.
-pub(super) fn is_secret(bytes: &[u8]) -> bool {
-    bytes.len() >= SECRET_BYTES && bytes.len() as u64 <= SECRET_MAX_BYTES
-}
-
-fn unusable(path: &Path, error: &io::Error) -> io::Error {
-    let text = format!(
-        "\"{}\" cannot be used: {error}{}",
-        path.display(),
-        hint(error)
-    );
-    io::Error::new(error.kind(), text)
-}
-
 /// Where the control socket of a folder is.
 pub(super) fn control_socket_in(folder: &Path) -> PathBuf {
     folder.join(CONTROL_SOCKET)
 }
 
-/// Makes a folder with its parents, each of which is on disk before anything is put into it.
-fn make(path: &Path) -> io::Result<()> {
+/// Makes a folder with its parents, each of which is on disk before anything is put into it. Says which it
+/// made, from the top down.
+fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
     if path.is_dir() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    if let Some(parent) = parent {
-        make(parent)?;
-    }
+    let mut made = parent.map_or(Ok(Vec::new()), make)?;
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         // Another process was faster.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => File::open(parent.unwrap_or(Path::new(".")))?.sync_all(),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) => return Err(error),
+        Ok(()) => {
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+            made.push(path.to_owned());
+        }
     }
+    Ok(made)
+}
+
+/// Whether a file is there and not empty.
+fn has_bytes(file: &Path) -> bool {
+    file.metadata().is_ok_and(|file| file.len() > 0)
 }
 
 /// Takes the rights of others away from a folder that is chatd's, or is going to be.

@@ -324,15 +324,47 @@ async fn open(
     config: &Arc<Config>,
     clock: Clock,
 ) -> Result<(Store, Outbox, Arc<Chat>), StartError> {
-    let secret = folder.secret()?;
-    let (database, config) = (folder.database(), config.clone());
-    let opened = tokio::task::spawn_blocking(move || {
-        let (store, outbox) = Store::open(&database, Box::new(give_up))
-            .map_err(|error| StartError::Store { database, error })?;
-        let chat = Chat::new(store.clone(), config, clock, &secret)?;
-        Ok((store, outbox, Arc::new(chat)))
-    });
-    opened.await.map_err(io::Error::other)?
+    let kept = folder.secret()?;
+    if kept.is_some() && !folder.has_begun() {
+        tracing::warn!(
+            folder = %folder.path().display(),
+            "a new chat begins, though the data folder was used before: its chatd.db is gone or empty; if that is a \
+             mistake, stop, and put a backup in its place with \"chatd restore --force\""
+        );
+    }
+    let database = folder.database();
+    let (store, outbox) = aside(move || {
+        Store::open(&database, Box::new(give_up))
+            .map_err(|error| StartError::Store { database, error })
+    })
+    .await?;
+    let is_kept = kept.is_some();
+    // After the database, so that a start which comes to no end leaves no secret without one.
+    let secret = kept.map_or_else(|| folder.make_secret(), Ok)?;
+    let (known, config) = (store.clone(), config.clone());
+    let chat = aside(move || Ok(Chat::new(known, config, clock, &secret)?)).await?;
+    let signed_out = if is_kept {
+        0
+    } else {
+        chat.totals().await?.sessions
+    };
+    if signed_out > 0 {
+        tracing::warn!(
+            folder = %folder.path().display(),
+            signed_out,
+            "everybody has to sign in anew, since the data folder had no jwt.secret and got a new one; if that is a \
+             mistake, stop, and put the old file back"
+        );
+    }
+    Ok((store, outbox, Arc::new(chat)))
+}
+
+/// Does what waits for the disk, or computes for long, where nobody else waits for it.
+async fn aside<T: Send + 'static>(
+    what: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let done = tokio::task::spawn_blocking(what).await;
+    done.map_err(io::Error::other)?
 }
 
 /// What is on a disk that failed is unknown, and what nobody hears of is worth nothing, so nothing more
@@ -392,6 +424,9 @@ async fn housekeep(chat: Arc<Chat>) {
         rounds.tick().await;
         if let Err(error) = chat.housekeeping().await {
             tracing::warn!(error = why(&error), "housekeeping waits for its next round");
+        }
+        if let Err(error) = chat.ready().await {
+            tracing::error!(error = why(&error), "the server is not ready");
         }
     }
 }

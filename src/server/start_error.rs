@@ -71,14 +71,17 @@ impl ListenError {
 }
 
 fn database_hint(error: &OpenError) -> &'static str {
+    let (OpenError::Database(error) | OpenError::Migration(error)) = error else {
+        // The others say by themselves what to do.
+        return "";
+    };
     match error {
-        OpenError::Database(StoreError::Full) => "; make room on its disk",
-        OpenError::Database(StoreError::Unwritten(_) | StoreError::Disk(_)) => {
+        StoreError::Full => "; make room on its disk",
+        StoreError::Unwritten(_) | StoreError::Disk(_) => {
             "; see to its disk, which may be full, read-only or failing, and start again"
         }
-        OpenError::Database(StoreError::Damaged(_)) => ", or name another folder with --data-dir",
-        OpenError::Database(StoreError::Database(_)) => "; name another folder with --data-dir",
-        // These say by themselves what to do.
+        StoreError::Damaged(_) => ", or name another folder with --data-dir",
+        StoreError::Database(_) => "; name another folder with --data-dir",
         _ => "",
     }
 }

@@ -1,9 +1,8 @@
 //! What the store counts while it works, and what waits in it.
 
-use super::Store;
+use super::{Store, log_of};
 use crate::model::{Gauge, Histogram};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 /// Commands of a commit, up to as many as one may have.
@@ -70,12 +69,10 @@ impl Store {
     /// # Errors
     /// What the system says when the database file cannot be looked at.
     pub fn size(&self) -> io::Result<Size> {
-        let database = &self.0.database;
-        let mut log = database.clone().into_os_string();
-        log.push("-wal");
+        let database = self.0.place.path();
         Ok(Size {
             database: database.metadata()?.len(),
-            log: Path::new(&log).metadata().map_or(0, |log| log.len()),
+            log: log_of(database).metadata().map_or(0, |log| log.len()),
         })
     }
 }

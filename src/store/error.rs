@@ -45,6 +45,12 @@ pub enum Error {
         "the database may not be used ({0}); run this as the user who owns it, on a disk that may be written to"
     )]
     Denied(String),
+    /// The database's file was removed or replaced while it is in use.
+    #[error(
+        "the database's file was removed or replaced while the server uses it, and what is written now is lost when \
+         the server ends; take it all out with \"chatd backup\" before you stop the server, then restore that"
+    )]
+    Displaced,
     /// Too many commands or queries are waiting; nothing was done.
     #[error("too much is waiting")]
     Overloaded,

@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod messages;
+mod place;
 mod room_left;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
@@ -22,10 +23,12 @@ mod writer;
 pub use command::{Command, Events, Told};
 pub use counts::{Counts, Size};
 pub use error::{Error, Unique};
+pub use place::log_of;
 
 use backup::{Copying, Order};
 use checkpoint::RESTART_WAIT;
 use command::Job;
+use place::Place;
 use sql::{Tx, sqlite};
 use std::fs::File;
 use std::io;
@@ -64,7 +67,7 @@ mod migrations {
 pub struct Store(Arc<Shared>);
 
 struct Shared {
-    database: PathBuf,
+    place: Place,
     counts: Arc<Counts>,
     /// Where the writer puts what was committed, to look how much of it waits there.
     outbox: WeakSender<Vec<Told>>,
@@ -111,7 +114,7 @@ pub enum OpenError {
     },
     /// Its tables could not be brought up to date; nothing was changed.
     #[error("the database could not be brought up to date: {0}")]
-    Migration(#[from] Box<refinery::Error>),
+    Migration(Error),
     /// The same, by a commit that failed. Whether it is on the disk is unknown until the next start, which
     /// goes on from whatever is there.
     #[error(
@@ -123,7 +126,7 @@ pub enum OpenError {
         /// The copy of what it was.
         kept: PathBuf,
         /// What went wrong.
-        source: Box<refinery::Error>,
+        source: Error,
     },
     /// It cannot be read or written.
     #[error("the database cannot be opened: {0}")]
@@ -138,6 +141,7 @@ impl Store {
         let mut connection = sqlite::open_writer(path)?;
         backup::bring_up_to_date(path, &mut connection)?;
         sync_folder(path)?;
+        let place = Place::of(path).map_err(|error| Error::Disk(error.to_string()))?;
         let hurry = Arc::new(AtomicBool::new(false));
         let (queue, jobs) = sync_channel(QUEUE_COMMANDS);
         let (sender, outbox) = tokio::sync::mpsc::channel(OUTBOX_BATCHES);
@@ -159,7 +163,7 @@ impl Store {
             .build(sqlite::readers(path))
             .map_err(|error| Error::Database(error.to_string()))?;
         let store = Self(Arc::new(Shared {
-            database: path.to_owned(),
+            place,
             counts,
             outbox: weak,
             queue: RwLock::new(Some(queue)),

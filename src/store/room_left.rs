@@ -1,10 +1,11 @@
 //! Why a write failed: because there is no room for it, or because the disk is at fault. The database
 //! tells only a full disk apart, not a quota nor a limit on the size of files.
 
+use super::log_of;
 use std::fs::{OpenOptions, remove_file};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the probe is called beside the database, which gives its name.
 const PROBE: &str = "probe";
@@ -41,9 +42,7 @@ fn write(probe: &Path, at: u64) -> io::Result<()> {
 
 /// The length of the longest of the database's files, in bytes.
 fn length(database: &Path) -> u64 {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    let files = [database.to_owned(), PathBuf::from(log)];
+    let files = [database.to_owned(), log_of(database)];
     let lengths = files.map(|file| file.metadata().map_or(0, |file| file.len()));
     lengths.into_iter().max().unwrap_or(0)
 }

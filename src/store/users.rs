@@ -77,10 +77,10 @@ pub(crate) fn get(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     )
 }
 
-/// Whether somebody is an admin of the server.
+/// Whether there is an admin of the server who can sign in.
 pub(crate) fn has_admin(tx: &mut Tx<'_>) -> Result<bool, Error> {
     let found = tx.one(
-        "SELECT 1 FROM users WHERE is_admin LIMIT 1",
+        "SELECT 1 FROM users WHERE is_admin AND NOT is_disabled LIMIT 1",
         values![],
         |_| Ok(()),
     )?;

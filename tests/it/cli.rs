@@ -1,6 +1,7 @@
 //! The command line, the data folder and the control socket, through the real executable.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod anew;
 mod backup;
 mod config;
 mod control;

@@ -8,7 +8,7 @@ const COSTLY: [&str; 2] = ["SCAN", "TEMP B-TREE"];
 /// An index of the rows that are sought, and of no others, is read from end to end.
 const WHOLE_INDEX: &str = "rooms_deleted";
 /// This is asked once a start, and ends at the first row that it finds.
-const AT_START: &str = "WHERE is_admin LIMIT 1";
+const AT_START: &str = "WHERE is_admin AND NOT is_disabled LIMIT 1";
 /// How each query of messages begins.
 const MESSAGES: &str = "ON u.id = m.user_id ";
 

@@ -1,6 +1,7 @@
 //! What is in a database that nobody writes to, and whether it is sound.
 
 use super::super::Error;
+use super::super::log_of;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -85,9 +86,7 @@ pub fn first_damage(
     path: &Path,
     is_stopped: impl Fn() -> bool + Send + 'static,
 ) -> Result<Option<String>, Error> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let has_log = std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0);
     let database = if has_log {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(path, flags)?

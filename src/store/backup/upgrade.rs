@@ -4,6 +4,7 @@ use super::super::{Error, OpenError, migrations};
 use super::{Order, contents, give_to_owner};
 use crate::model::Time;
 use rusqlite::Connection;
+use std::error::Error as _;
 use std::fs::{DirBuilder, File, OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -56,13 +57,13 @@ pub(in crate::store) fn bring_up_to_date(
             Some(kept) if is_certain => {
                 // Nothing was changed, and what is kept is in the database.
                 let _ = remove_file(kept);
-                error.into()
+                OpenError::Migration(error)
             }
             Some(kept) => OpenError::Uncertain {
                 kept,
                 source: error,
             },
-            None => error.into(),
+            None => OpenError::Migration(error),
         });
     }
     let folder = path.with_file_name(FOLDER);
@@ -82,7 +83,7 @@ pub(in crate::store) fn bring_up_to_date(
 }
 
 /// Why the migrations came to no end, and whether it is certain that nothing of them is on the disk.
-type Failed = (Box<refinery::Error>, bool);
+type Failed = (Error, bool);
 
 /// Runs what is missing of the migrations. Of a failure before a commit was begun nothing is left. Where
 /// the commit itself fails, as by a disk that does not sync, all of it may be in the log and be found there
@@ -97,9 +98,21 @@ fn migrate(connection: &mut Connection) -> Result<Result<(), Failed>, Error> {
     };
     connection.commit_hook(Some(note))?;
     let runner = migrations::migrations::runner().set_grouped(true);
-    let upgraded = runner.run(connection).map(|_| ()).map_err(Box::new);
+    let upgraded = runner.run(connection).map(|_| ());
     connection.commit_hook(None::<fn() -> bool>)?;
-    Ok(upgraded.map_err(|error| (error, !is_committing.load(Ordering::Relaxed))))
+    Ok(upgraded.map_err(|error| (reason(&error), !is_committing.load(Ordering::Relaxed))))
+}
+
+/// What the database said, without what the migrations' runner says around it.
+fn reason(error: &refinery::Error) -> Error {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(rusqlite::Error::SqliteFailure(code, said)) = error.downcast_ref() {
+            return rusqlite::Error::SqliteFailure(*code, said.clone()).into();
+        }
+        cause = error.source();
+    }
+    Error::Database(error.to_string())
 }
 
 /// Whether there is anything to lose.

@@ -8,7 +8,7 @@ fn token(server: &Running) -> String {
     let why = server.line();
     assert_eq!(
         why,
-        "There is no admin yet. Make the first one in a browser within 30 minutes:"
+        "There is no admin. Make one in a browser within 30 minutes:"
     );
     let link = server.line();
     let (page, token) = link.trim().split_once('#').unwrap();

@@ -303,3 +303,29 @@ fn a_list_of_nobody_is_empty() {
     assert_eq!(table.stdout, "");
     server.stop();
 }
+
+#[test]
+fn whoever_takes_the_last_admin_away_is_told_and_the_next_start_gives_a_link() {
+    let place = place();
+    place.add("ada", "longenough");
+    place.add("bob", "longenough");
+    let none = "Nobody is an admin of the server now";
+    place.run("user role ada admin").ended(0, &[]);
+    place.run("user role bob admin").ended(0, &[]);
+    for harmless in ["user disable bob", "user role bob user"] {
+        let ran = place.run(harmless);
+        ran.ended(0, &[]);
+        assert!(!ran.stderr.contains(none), "{}", ran.stderr);
+    }
+    place
+        .run("user disable ada")
+        .ended(0, &[none, "chatd user role NAME admin"]);
+    let server = place.serve();
+    assert_eq!(
+        server.line(),
+        "There is no admin. Make one in a browser within 30 minutes:"
+    );
+    server.stop();
+    place.run("user enable ada").ended(0, &[]);
+    place.run("user role ada user").ended(0, &[none]);
+}

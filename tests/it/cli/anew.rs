@@ -1,0 +1,128 @@
+//! What is in a data folder when nothing came of a start, and when something of it is gone.
+
+use super::{Place, place};
+use rustix::process::Signal;
+use std::fs::{create_dir, read_dir, remove_file, rename, write};
+use std::net::TcpListener;
+
+/// The names of what is in the place, but the log.
+fn left(place: &Place) -> Vec<String> {
+    let entries = read_dir(place.root.path()).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "log")
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_start_that_comes_to_nothing_leaves_nothing_behind() {
+    let mut place = place();
+    place.data = "some/where/data".into();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap();
+    let refused = place.run(&format!("serve --listen {port}"));
+    refused.ended(1, &["in use", "--listen"]);
+    assert_eq!(left(&place), [""; 0]);
+    place
+        .run("serve --listen 192.0.2.1:5000")
+        .ended(1, &["no address of this machine"]);
+    assert_eq!(left(&place), [""; 0]);
+    // What was there before stays, whatever it is.
+    create_dir(place.root.path().join("some")).unwrap();
+    place.run(&format!("serve --listen {port}")).ended(1, &[]);
+    assert_eq!(left(&place), ["some"]);
+    assert_eq!(read_dir(place.root.path().join("some")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_disk_that_takes_no_database_is_told_with_the_way_out() {
+    let place = place();
+    let program = env!("CARGO_BIN_EXE_chatd");
+    // In blocks of 512 bytes: room for an empty database, and none for the tables.
+    let script = format!("ulimit -f 200; exec {program} serve --listen 127.0.0.1:0");
+    let refused = place.command_of("sh", ["-c", &script]).output().unwrap();
+    let refused = super::Ran::from(refused);
+    refused.ended(1, &["chatd.db", "disk", "start again"]);
+    assert!(!refused.stderr.contains('`'), "{}", refused.stderr);
+}
+
+#[test]
+fn a_database_that_is_gone_is_told_before_a_new_chat_begins() {
+    let place = place();
+    place.add("ada", "longenough");
+    remove_file(place.data.join("chatd.db")).unwrap();
+    let server = place.serve();
+    server.logged(&["WARN", "a new chat begins", "chatd restore --force"]);
+    server.stop();
+    let again = place.serve();
+    assert_eq!(again.log().matches("a new chat begins").count(), 1);
+    again.stop();
+}
+
+#[test]
+fn a_log_without_its_database_is_not_wiped_out() {
+    let place = place();
+    let mut server = place.serve();
+    server.register("ada", "longenough");
+    server.signal(Signal::KILL);
+    server.ended_within(super::STOP);
+    let [database, aside] = ["chatd.db", "aside"].map(|name| place.data.join(name));
+    rename(&database, &aside).unwrap();
+    for args in [
+        "serve --listen 127.0.0.1:0",
+        "user add bob --email bob@example.org --generate",
+    ] {
+        place
+            .run(args)
+            .ended(1, &["chatd.db-wal", "put chatd.db back"]);
+    }
+    rename(&aside, &database).unwrap();
+    let server = place.serve();
+    assert_eq!(server.sign_in("ada", "longenough"), 200);
+    server.stop();
+}
+
+#[test]
+fn a_secret_that_is_gone_is_told_when_it_signs_people_out() {
+    let place = place();
+    place.add("ada", "longenough");
+    let secret = place.data.join("jwt.secret");
+    remove_file(&secret).unwrap();
+    let server = place.serve();
+    assert!(
+        !server.log().contains("sign in anew"),
+        "nobody was signed in"
+    );
+    let token = server.register("bob", "longenough");
+    server.stop();
+    remove_file(&secret).unwrap();
+    let server = place.serve();
+    server.logged(&["WARN", "everybody has to sign in anew", "jwt.secret"]);
+    assert_eq!(server.me(&token), 401);
+    server.stop();
+}
+
+#[test]
+fn a_database_that_is_removed_under_the_server_is_told_and_can_be_saved() {
+    let place = place();
+    let server = place.serve();
+    server.register("ada", "longenough");
+    let database = place.data.join("chatd.db");
+    remove_file(&database).unwrap();
+    let deadline = std::time::Instant::now() + super::START;
+    while server.send("GET /readyz", None, "").0 == 200 {
+        assert!(std::time::Instant::now() < deadline, "still ready");
+        std::thread::sleep(super::LOOK);
+    }
+    server.logged(&["ERROR", "removed or replaced", "chatd backup"]);
+    server.register("bob", "longenough");
+    place.run("backup saved.backup").ended(0, &["2 accounts"]);
+    // Another file of this name is not the database.
+    write(&database, "").unwrap();
+    assert_eq!(server.send("GET /readyz", None, "").0, 500);
+    server.stop();
+    place.run("restore --force saved.backup").ended(0, &[]);
+    assert_eq!(place.list().len(), 2);
+}
