@@ -216,7 +216,7 @@ impl Store {
         done.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
     }
 
-    /// Has the database copied into the file at `path`, which is empty or not there, beside the commands.
+    /// Has the database copied into the file at `path`, which is there and empty, beside the commands.
     /// What was committed before this is called is in the copy.
     pub fn copy_to(&self, path: &Path) -> Result<Copying, Error> {
         let (order, copying) = Order::new(path);

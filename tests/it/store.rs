@@ -361,3 +361,23 @@ async fn a_full_disk_refuses_writes_keeps_reading_and_heals_by_itself() {
         .collect();
     assert_eq!(seqs, [&json!(said), &json!(said + 1)]);
 }
+
+#[tokio::test]
+async fn a_copy_that_was_given_up_does_not_come_back_after_its_file_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _outbox, _said) = bare_store(folder.path());
+    let copy = folder.path().join("backup.copy");
+    // Whoever gives it up removes the file, perhaps just before the writer opens it.
+    let copying = store.copy_to(&copy).unwrap();
+    let outcome = soon("its end", async {
+        loop {
+            match copying.outcome() {
+                Some(outcome) => return outcome,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    });
+    assert!(matches!(outcome.await, Err(Error::Denied(_))));
+    assert!(!copy.exists());
+    store.close().await;
+}

@@ -12,8 +12,8 @@ pub(super) use upgrade::bring_up_to_date;
 pub use upgrade::newest_schema;
 
 use super::Error;
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -75,7 +75,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// An order of a copy in the file at `path`, which is empty or not there; and what tells of it.
+    /// An order of a copy in the file at `path`, which is there and empty; and what tells of it.
     pub fn new(path: &Path) -> (Self, Copying) {
         let copying = Copying(Arc::default());
         let order = Self {
@@ -97,7 +97,9 @@ impl Order {
         if self.copying.is_unwanted() {
             return Err(Error::Closed);
         }
-        let mut to = Connection::open(&self.path)?;
+        // Not made here: whoever gives the copy up removes its file, and it would come back.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut to = Connection::open_with_flags(&self.path, flags)?;
         to.execute_batch(COPY)?;
         let backup = Backup::new(from, &mut to)?;
         let (mut step, mut known) = (STEP_PAGES, i32::MAX);
