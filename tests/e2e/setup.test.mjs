@@ -48,7 +48,7 @@ test("a link that is used or mistyped is told before anything is typed", async (
   const { page } = eve;
   for (const link of [server.setupLink, `${server.setupLink}x`, `${server.url}/setup`]) {
     await page.goto(link);
-    await eve.sees(page.getByText(/^This setup link is wrong, used, or older than 30 minutes.* chatd user add NAME --email ADDRESS --admin$/));
+    await eve.sees(page.getByText(/^This setup link is wrong, used, or older than 30 minutes[^]*\schatd user add NAME --email ADDRESS --admin$/));
     assert.equal(await page.getByLabel("Username").count(), 0);
   }
   await accessible(eve, "a setup link that is over");
