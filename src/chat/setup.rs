@@ -58,11 +58,7 @@ impl Chat {
     /// The link with which the first admin is made within [`SETUP_TIME`], once; nothing where there is
     /// an admin who can sign in. The link that was given before is good no more.
     pub async fn setup_link(&self) -> Result<Option<String>, Error> {
-        let has_admin = self
-            .store
-            .query(|tx| Ok::<_, Error>(users::has_admin(tx)?))
-            .await?;
-        if has_admin {
+        if self.has_admin().await? {
             return Ok(None);
         }
         let token = tokens::random_text::<TOKEN_BYTES>()?;
@@ -70,6 +66,24 @@ impl Chat {
         let link = format!("{}/setup#{token}", self.config.server.public_url);
         self.setup.offer(token, self.now());
         Ok(Some(link))
+    }
+
+    async fn has_admin(&self) -> Result<bool, Error> {
+        let looked = self.store.query(|tx| Ok::<_, Error>(users::has_admin(tx)?));
+        looked.await
+    }
+
+    /// Reads `{token}` and says whether its link is good, so that nobody fills in a form for nothing. It is
+    /// counted as making the admin is: a guess is no cheaper here.
+    pub async fn check_setup(&self, mut input: Input, device: Device) -> Result<(), Error> {
+        let token = input.text("token", |text| Ok(text.to_owned()));
+        let token = token.ok_or_else(|| input.refusal())?;
+        self.limits.sign_in_from(device.address)?;
+        // The command line may have made one.
+        if !self.setup.is_good(&token, self.now()) || self.has_admin().await? {
+            return Err(setup_over());
+        }
+        Ok(())
     }
 
     /// Reads `{token, username, email, password}`.
@@ -83,20 +97,14 @@ impl Chat {
     /// Makes the first admin, and signs them in.
     pub async fn set_up(&self, request: SetupRequest, device: Device) -> Result<SignedIn, Error> {
         self.limits.sign_in_from(device.address)?;
-        let refusal = || {
-            Error::forbidden(
-                "This setup link was used, replaced or is older than 30 minutes; whoever runs the server gets \
-                 another by restarting it, or makes an admin with \"chatd user add NAME --email ADDRESS --admin\".",
-            )
-        };
         if !self.setup.is_good(&request.token, self.now()) {
-            return Err(refusal());
+            return Err(setup_over());
         }
         let account = self.new_account(request.account).await?;
         let signed_in = self.begin(account, &device, move |tx, _, user| {
             // Somebody else may have been quicker, also by the command line.
             if users::has_admin(tx)? {
-                return Err(refusal());
+                return Err(setup_over());
             }
             Ok(users::set_role(tx, user, ServerRole::Admin)?)
         });
@@ -104,4 +112,11 @@ impl Chat {
         self.setup.close();
         Ok(signed_in)
     }
+}
+
+fn setup_over() -> Error {
+    Error::forbidden(
+        "This setup link was used, replaced or is older than 30 minutes; whoever runs the server gets \
+         another by restarting it, or makes an admin with \"chatd user add NAME --email ADDRESS --admin\".",
+    )
 }

@@ -17,14 +17,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd backup /mnt/usb/chat.backup            while the server runs, or when none does
-  chatd backup --verify /mnt/usb/chat.backup   restores it to a temporary folder and checks it
+  chatd backup /mnt/usb/chat.backup            also while the server runs
+  chatd backup --verify /mnt/usb/chat.backup   checks it by restoring it
   chatd backup - | ssh nas 'cat > chat.backup'
   chatd backup --force /srv/backups/$(date +%a).backup
 
-A backup holds every message that was acknowledged before it began, accounts, rooms and what
-sessions are signed with, so keep it as safe as the data folder. The server goes on meanwhile; its
-disk needs room for a copy of the database until the backup is done. --verify needs that room in
+A backup holds every message that was acknowledged before it began, accounts, rooms and what \
+sessions are signed with, so keep it as safe as the data folder. The server goes on meanwhile; its \
+disk needs room for a copy of the database until the backup is done. --verify needs that room in \
 $TMPDIR. \"chatd restore\" makes a data folder of a backup.";
 
 /// Put all that must not be lost into one file, also while the server runs

@@ -17,7 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatd config default > chatd.toml        begin a configuration file
   chatd config check --config chatd.toml   find every mistake in it
-  chatd config show --config chatd.toml    see what holds, and where it comes from
+  chatd config show --config chatd.toml    see what holds, and from where
 
 A flag wins over the environment, and that over the configuration file.";
 
@@ -37,7 +37,7 @@ Examples:
   chatd config show
   chatd config show --json | jq -r '.\"server.listen\".value'
 
-What is printed is a configuration file itself, with the origin of each value behind it. With
+What is printed is a configuration file itself, with the origin of each value behind it. With \
 --json it is one object of {value, origin} by key.";
 
 /// Show and check the configuration

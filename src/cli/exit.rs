@@ -34,7 +34,7 @@ const TABLE: [(Exit, &str); 6] = [
     ),
     (
         Exit::Exists,
-        "the name or e-mail address is taken, or what is brought in is here already",
+        "the name or address is taken, or what is brought in is here already",
     ),
     (
         Exit::Config,

@@ -19,19 +19,20 @@ use std::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd export --all --output chat.jsonl      while the server runs, or when none does
+  chatd export --all --output chat.jsonl      also while the server runs
   chatd export --all | gzip > chat.jsonl.gz
-  chatd export --room 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 --format html --output room.html
+  chatd export --room 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 \\
+    --format html --output room.html
 
-An export has a JSON object a line, whose \"type\" is export, user, room, member, ban, invite,
-message or end, and \"chatd import\" brings it into another chat. It holds everything that was
-acknowledged before it began: also what is private, and everybody's e-mail addresses and
-password hashes, so keep it safe. That of a room has the accounts which the room names: its
-creator, members, authors, who was banned and by whom, each with its hash and none as the
-server's admin. Sessions, the secret that tokens are signed with and rooms that were deleted are
+An export has a JSON object a line, whose \"type\" is export, user, room, member, ban, invite, \
+message or end, and \"chatd import\" brings it into another chat. It holds everything that was \
+acknowledged before it began: also what is private, and everybody's e-mail addresses and \
+password hashes, so keep it safe. That of a room has the accounts which the room names: its \
+creator, members, authors, who was banned and by whom, each with its hash and none as the \
+server's admin. Sessions, the secret that tokens are signed with and rooms that were deleted are \
 not in it; \"chatd backup\" is for a server's own safety.
 
-A page (--format html) is for people: it opens in any browser, prints, and loads nothing from
+A page (--format html) is for people: it opens in any browser, prints, and loads nothing from \
 anywhere. It has neither e-mail addresses nor hashes nor invites.
 
 The server goes on meanwhile; its disk needs room for a copy of the database until that is read.";
@@ -53,7 +54,7 @@ pub(super) struct Export {
     #[arg(long)]
     all: bool,
     /// One room, as "chatd room list" shows its id
-    #[arg(long, value_name = "ID", value_parser = super::id::<RoomId>)]
+    #[arg(long, value_name = "ID", value_parser = super::room_id)]
     room: Option<RoomId>,
     /// How it is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "jsonl")]

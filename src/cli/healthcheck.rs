@@ -11,11 +11,11 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd healthcheck                                 the server of this configuration
-  chatd healthcheck --url https://chat.example.org  any other, as its clients reach it
+  chatd healthcheck                                 the one on this machine
+  chatd healthcheck --url https://chat.example.org  any other
   HEALTHCHECK CMD chatd healthcheck                 in a Dockerfile
 
-It asks /readyz, which asks the database, and waits for 4 seconds at most: it ends with 0 if the server is
+It asks /readyz, which asks the database, and waits for 4 seconds at most: it ends with 0 if the server is \
 ready, with 1 if it is not, and in any case with one line on stderr.";
 
 /// Ask whether a server is ready

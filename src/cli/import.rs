@@ -23,23 +23,23 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd import chat.jsonl --dry-run             says what would happen, and changes nothing
-  chatd import chat.jsonl                       while the server runs, or when none does
+  chatd import chat.jsonl --dry-run             says what would happen
+  chatd import chat.jsonl                       also while the server runs
   gunzip < chat.jsonl.gz | chatd import - --data-dir /srv/chat
-  chatd import chat.jsonl --skip-existing       leaves out the rooms that are there already
+  chatd import chat.jsonl --skip-existing       leaves out known rooms
 
-The whole export is read and checked before anything is changed. What is in it comes with its ids,
-times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms
-are brought hidden and shown when all of them are whole; whoever is connected then sees them come.
-Whoever was an admin of the server is one there, too, unless the export is of one room. An account
-that is there already, with the same id and name, is left as it is. One whose name or e-mail
-address belongs to somebody else there is refused, and so is a room that is there already, unless
-it is to be left out. When an import fails or is killed no room of it stays; run it again. Only
-where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each
-of them whole. Somebody who comes to be in more than 1,000 rooms stays in them, and is named. Only
+The whole export is read and checked before anything is changed. What is in it comes with its ids, \
+times and numbers, people sign in with the passwords that they had, and invites stay good. Rooms \
+are brought hidden and shown when all of them are whole; whoever is connected then sees them come. \
+Whoever was an admin of the server is one there, too, unless the export is of one room. An account \
+that is there already, with the same id and name, is left as it is. One whose name or e-mail \
+address belongs to somebody else there is refused, and so is a room that is there already, unless \
+it is to be left out. When an import fails or is killed no room of it stays; run it again. Only \
+where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each \
+of them whole. Somebody who comes to be in more than 1,000 rooms stays in them, and is named. Only \
 one import into a data folder runs at a time.
 
-A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR
+A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR \
 meanwhile. To check it takes memory: some 50 MB for each million messages of the largest room.";
 
 /// Bring in what "chatd export" has written, whether or not the server runs

@@ -31,6 +31,7 @@ mod web;
 pub use exit::{Exit, Failure};
 
 use crate::config::{Config, ConfigError, ConfigErrors, Flags, Loaded, LogLevel, Sources};
+use crate::model::RoomId;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::Signal;
 use std::io::{ErrorKind, Write};
@@ -50,13 +51,13 @@ const ENV_PREFIX: &str = "CHATD_";
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd serve                                          run a server on http://127.0.0.1:5000
+  chatd serve                                          run a server
   chatd serve --listen 0.0.0.0:5000 --data-dir /srv/chat
   chatd user add ada --email ada@example.org --admin   make an account
   chatd user list                                      see all accounts
-  chatd backup /mnt/usb/chat.backup                    while the server runs
-  chatd config default > chatd.toml                    begin a configuration file
-  chatd doctor                                         look for what commonly breaks
+  chatd backup /mnt/usb/chat.backup                    also while it runs
+  chatd config default > chatd.toml                    a file to begin with
+  chatd doctor                                         look for what breaks
 
 \"chatd help serve\" and the like say more.";
 
@@ -228,10 +229,17 @@ fn outlive_full_files() {
     }
 }
 
-/// Reads an id of the command line.
-fn id<T: FromStr>(text: &str) -> Result<T, String> {
+/// Reads a room's id of the command line.
+fn room_id(text: &str) -> Result<RoomId, String> {
+    id(text, "chatd room list")
+}
+
+/// Reads an id of the command line, which `list` would show.
+fn id<T: FromStr>(text: &str, list: &str) -> Result<T, String> {
     let read = text.to_ascii_lowercase().parse();
-    read.map_err(|_| "an id looks like 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11".to_owned())
+    read.map_err(|_| {
+        format!("an id looks like 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11; \"{list}\" shows all that there are")
+    })
 }
 
 /// Words for people.

@@ -1,10 +1,11 @@
 //! `chatd completions` and `chatd man`: what shells and `man` want to know of the commands.
 
 use super::{Cli, Exit, Failure, print, say};
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -15,7 +16,7 @@ Examples:
 const MAN_EXAMPLES: &str = "\
 Examples:
   chatd man | man -l -                     read it
-  chatd man /usr/local/share/man/man1      one page a command, for \"man chatd-user-add\" and the like";
+  chatd man /usr/local/share/man/man1      for \"man chatd-serve\" and such";
 
 /// Print what a shell needs to complete commands and their flags
 #[derive(Debug, Args)]
@@ -44,27 +45,83 @@ impl Completions {
 
 impl Man {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let mut chatd = Cli::command().disable_help_subcommand(true);
+        chatd.build();
         let Some(folder) = self.folder else {
-            let mut page = Vec::new();
-            let rendered = Page::new(Cli::command()).render(&mut page);
-            rendered.map_err(Failure::failed)?;
-            return print(&String::from_utf8_lossy(&page));
+            return print(&page(&chatd).map_err(Failure::failed)?);
         };
-        if !folder.is_dir() {
-            let text = format!("there is no folder \"{}\"; make it first", folder.display());
-            return Err(Failure::new(Exit::NotFound, text));
+        let shown = folder.display();
+        let unusable = match std::fs::metadata(&folder) {
+            Ok(found) if !found.is_dir() => Some("is no folder; name one for the pages"),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Some("is not there; make that folder first")
+            }
+            _ => None,
+        };
+        if let Some(why) = unusable {
+            return Err(Failure::new(Exit::NotFound, format!("{shown:?} {why}")));
         }
-        clap_mangen::generate_to(Cli::command(), &folder).map_err(|error| {
-            let text = format!(
-                "the manual pages cannot be written to \"{}\": {error}",
-                folder.display()
-            );
-            Failure::failed(text)
+        write_pages(&chatd, &folder).map_err(|error| {
+            Failure::failed(format!(
+                "the manual pages cannot be written to {shown:?}: {error}; name another folder"
+            ))
         })?;
-        say(&format!(
-            "The manual pages are in \"{}\".",
-            folder.display()
-        ));
+        say(&format!("The manual pages are in {shown:?}."));
         Ok(())
     }
+}
+
+/// Writes a page for a command and each below it.
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
+    for below in command.get_subcommands() {
+        write_pages(below, folder)?;
+    }
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    std::fs::write(folder.join(format!("{name}.1")), page(command)?)
+}
+
+/// The page of a command. What its help ends with goes where manuals have it: examples and exit codes
+/// into sections of their own, as they are, and what explains into the description.
+fn page(command: &Command) -> io::Result<String> {
+    let ending = command.get_after_help().map(ToString::to_string);
+    let mut description = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let mut sections = String::new();
+    for paragraph in ending.unwrap_or_default().split("\n\n") {
+        if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
+            sections += &verbatim("EXAMPLES", examples);
+        } else if let Some(codes) = paragraph.strip_prefix("Exit codes:\n") {
+            sections += &verbatim("EXIT STATUS", codes);
+        } else {
+            description += "\n\n";
+            // Lines would run together, the items of a list, too.
+            description += &paragraph.replace("\n- ", "\n\n- ");
+        }
+    }
+    let command = command
+        .clone()
+        .after_help(None::<&str>)
+        .long_about(description);
+    let mut text = Vec::new();
+    Page::new(command)
+        .source(concat!("chatd ", env!("CARGO_PKG_VERSION")))
+        .render(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned() + &sections)
+}
+
+/// A section whose lines stay as they are, for whoever copies them, too.
+fn verbatim(title: &str, lines: &str) -> String {
+    let mut section = format!(".SH \"{title}\"\n.nf\n");
+    for line in lines.lines() {
+        // What clap's part of the page begins with says what an apostrophe is.
+        let line = line.strip_prefix("  ").unwrap_or(line).replace('\\', "\\e");
+        section += &line
+            .replace('-', "\\-")
+            .replace('~', "\\(ti")
+            .replace('\'', "\\*(Aq");
+        section.push('\n');
+    }
+    section + ".fi\n"
 }

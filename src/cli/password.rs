@@ -26,25 +26,36 @@ pub(super) struct Source {
     generate: bool,
 }
 
-/// A password, and whether whoever asked for it has yet to be told.
+/// A password.
 pub(super) struct Chosen {
     pub secret: Secret,
-    pub is_generated: bool,
+    /// What is to be said of a password that was made up, before it is printed.
+    pub made_up: Option<&'static str>,
 }
 
 impl Source {
     /// Gets the password. One that is made up has `least` characters or more.
     pub fn read(&self, least: usize) -> Result<Chosen, Failure> {
-        let (text, is_generated) = if self.password_stdin {
-            (one_line(std::io::stdin().lock())?, false)
-        } else if self.generate || !std::io::stdin().is_terminal() {
-            (generate(least.max(GENERATED_CHARS))?, true)
+        let made_up = if self.generate {
+            Some("Its password was made up and is shown only this once:")
+        } else if !self.password_stdin && !std::io::stdin().is_terminal() {
+            Some(
+                "Its password was made up, since stdin is no terminal; --password-stdin would have read one \
+                 there. It is shown only this once:",
+            )
         } else {
-            (prompt_twice()?, false)
+            None
+        };
+        let text = if made_up.is_some() {
+            generate(least.max(GENERATED_CHARS))?
+        } else if self.password_stdin {
+            one_line(std::io::stdin().lock())?
+        } else {
+            prompt_twice()?
         };
         Ok(Chosen {
             secret: Secret(text),
-            is_generated,
+            made_up,
         })
     }
 }

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   chatd restore /mnt/usb/chat.backup --data-dir /srv/chat
-  chatd restore --force /mnt/usb/chat.backup   moves the present data folder aside first
+  chatd restore --force /mnt/usb/chat.backup   moves the old folder aside
   ssh nas 'cat chat.backup' | chatd restore -
 
-Stop the server first. The backup is unpacked beside the data folder and checked before anything
-is changed, which takes as much room as the database. Whoever was signed in when the backup was
+Stop the server first. The backup is unpacked beside the data folder and checked before anything \
+is changed, which takes as much room as the database. Whoever was signed in when the backup was \
 made is signed in again, and messages that are newer than it are not in it.";
 
 /// Make a data folder of a backup

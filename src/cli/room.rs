@@ -14,7 +14,7 @@ Examples:
   chatd room show 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11
   chatd room delete 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 --yes
 
-While a server runs on the data folder the commands go through it and hold at once; otherwise they
+While a server runs on the data folder the commands go through it and hold at once; otherwise they \
 change the folder themselves. Run them as the same user of the machine as the server.";
 
 const LIST_EXAMPLES: &str = "\
@@ -22,7 +22,7 @@ Examples:
   chatd room list
   chatd room list --json | jq -r '.[] | select(.messages == 0) | .id'
 
-With --json it is one array of {id, name, isPrivate, createdBy, createdAt, members, messages}, the
+With --json it is one array of {id, name, isPrivate, createdBy, createdAt, members, messages}, the \
 oldest room first.";
 
 const SHOW_EXAMPLES: &str = "\
@@ -33,9 +33,9 @@ Examples:
 const DELETE_EXAMPLES: &str = "\
 Examples:
   chatd room delete 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11         asks first
-  chatd room delete 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 --yes   does not, as in a script
+  chatd room delete 6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11 --yes   does not
 
-The room is gone for everybody at once, with all that was written in it, and nothing brings it back
+The room is gone for everybody at once, with all that was written in it, and nothing brings it back \
 but a backup. Its members are told.";
 
 /// See and delete rooms, whether or not the server runs
@@ -59,7 +59,7 @@ enum RoomCommand {
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
         /// The room's id, as "chatd room list" shows it
-        #[arg(value_parser = super::id::<RoomId>)]
+        #[arg(value_parser = super::room_id)]
         id: RoomId,
         /// Print JSON
         #[arg(long)]
@@ -69,7 +69,7 @@ enum RoomCommand {
     #[command(after_help = DELETE_EXAMPLES)]
     Delete {
         /// The room's id, as "chatd room list" shows it
-        #[arg(value_parser = super::id::<RoomId>)]
+        #[arg(value_parser = super::room_id)]
         id: RoomId,
         /// Do not ask
         #[arg(long)]

@@ -21,18 +21,18 @@ use tokio::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
-  chatd serve                                 on http://127.0.0.1:5000, data in ./chatd-data
-  chatd serve --listen 0.0.0.0:8080           for everybody who reaches port 8080
+  chatd serve                                 127.0.0.1:5000, ./chatd-data
+  chatd serve --listen 0.0.0.0:8080           for all who reach port 8080
   chatd serve --config /etc/chatd.toml --log-format json
-  CHATD_LOG__LEVEL=debug chatd serve          any key of the configuration can be a variable
+  CHATD_LOG__LEVEL=debug chatd serve          any key can be a variable
 
 A flag wins over the environment, and that over the configuration file.
 
-SIGTERM, Ctrl-C and a closed terminal stop it, once what it accepted is on disk; that takes 10
+SIGTERM, Ctrl-C and a closed terminal stop it, once what it accepted is on disk; that takes 10 \
 seconds at most. A second signal, more than a second after the first, ends it at once.
 
-With tls.certificate, or started by systemd, a SIGHUP stops nothing, also that of a closed terminal: the
-certificate and its key are read again, for connections from then on. \"kill -HUP\" is what a renewal
+With tls.certificate, or started by systemd, a SIGHUP stops nothing, also that of a closed terminal: the \
+certificate and its key are read again, for connections from then on. \"kill -HUP\" is what a renewal \
 ends with.";
 
 /// Signals that come so soon after the first are the same wish, told twice: a wrapper passes on what

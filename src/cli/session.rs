@@ -7,8 +7,28 @@ use crate::model::SessionId;
 use crate::server::control::{Answer, Request, Session as Shown};
 use clap::{Args, Subcommand};
 
-/// A table shows so many characters of what a client calls itself.
+/// A table shows so many characters of what a client calls itself that is no browser.
 const CLIENT_CHARS: usize = 40;
+
+/// What a browser is known by, and its name. Most claim to be others as well, so that the more particular
+/// come first. The UI's list of devices, in static/src/ui/device.ts, says the same.
+type Names = [(&'static [&'static str], &'static str)];
+const BROWSERS: &Names = &[
+    (&["Edg/", "EdgA/", "EdgiOS/", "Edge/"], "Edge"),
+    (&["OPR/"], "Opera"),
+    (&["SamsungBrowser/"], "Samsung Internet"),
+    (&["Firefox/", "FxiOS/"], "Firefox"),
+    (&["Chrome/", "Chromium/", "CriOS/"], "Chrome"),
+    (&["Safari/"], "Safari"),
+];
+const SYSTEMS: &Names = &[
+    (&["Android"], "Android"),
+    (&["iPhone", "iPad"], "iOS"),
+    (&["Windows"], "Windows"),
+    (&["Mac OS X"], "macOS"),
+    (&["CrOS"], "ChromeOS"),
+    (&["Linux"], "Linux"),
+];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,9 +41,9 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   chatd session list
   chatd session list --user ada@example.org
-  chatd session list --json | jq -r '.[] | select(.address == \"203.0.113.7\") | .id'
+  chatd session list --json | jq -r '.[] | select(.username == \"bob\").id'
 
-With --json it is one array of {id, username, createdAt, lastSeenAt, address, userAgent}, the one that
+With --json it is one array of {id, username, createdAt, lastSeenAt, address, userAgent}, the one that \
 was used last first.";
 
 const END_EXAMPLES: &str = "\
@@ -56,9 +76,13 @@ enum SessionCommand {
     #[command(after_help = END_EXAMPLES)]
     End {
         /// The session's id, as "chatd session list" shows it
-        #[arg(value_parser = super::id::<SessionId>)]
+        #[arg(value_parser = session_id)]
         id: SessionId,
     },
+}
+
+fn session_id(text: &str) -> Result<SessionId, String> {
+    super::id(text, "chatd session list")
 }
 
 impl Session {
@@ -66,12 +90,18 @@ impl Session {
         let door = Door::new(places.load_quietly()?, false)?;
         match self.command {
             SessionCommand::List { user, json } => {
-                let sessions = block_on(all(door, user))?;
-                print(&if json {
-                    lines_of_json(&sessions)?
-                } else {
-                    as_table(&sessions)
-                })
+                let sessions = block_on(all(door, user.clone()))?;
+                if json {
+                    return print(&lines_of_json(&sessions)?);
+                }
+                if sessions.is_empty() {
+                    say(&user.map_or_else(
+                        || "Nobody is signed in.".to_owned(),
+                        |name| format!("{name:?} is signed in nowhere."),
+                    ));
+                    return Ok(());
+                }
+                print(&as_table(&sessions))
             }
             SessionCommand::End { id } => {
                 let session = block_on(end(door, id))?;
@@ -124,10 +154,6 @@ async fn pages(door: &mut Door, user: Option<String>) -> Result<Vec<Shown>, Fail
 }
 
 fn as_table(sessions: &[Shown]) -> String {
-    if sessions.is_empty() {
-        say("Nobody is signed in.");
-        return String::new();
-    }
     let head = ["ID", "USERNAME", "LAST USED", "BEGAN", "ADDRESS", "CLIENT"];
     let rows = sessions.iter().map(|session| {
         let client = session.user_agent.as_deref().unwrap_or_default();
@@ -137,7 +163,7 @@ fn as_table(sessions: &[Shown]) -> String {
             session.last_seen_at.clone(),
             session.created_at.clone(),
             session.address.clone(),
-            client.chars().take(CLIENT_CHARS).collect(),
+            client_name(client),
         ]
     });
     table(
@@ -145,4 +171,23 @@ fn as_table(sessions: &[Shown]) -> String {
             .chain(rows)
             .collect::<Vec<_>>(),
     )
+}
+
+/// A browser and its system in short, as in "Firefox on Linux"; what is no browser as it calls itself.
+fn client_name(agent: &str) -> String {
+    let named = |names: &Names| {
+        let found = names
+            .iter()
+            .find(|(marks, _)| marks.iter().any(|mark| agent.contains(mark)));
+        found.map(|(_, name)| *name)
+    };
+    match (named(BROWSERS), named(SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.to_owned(),
+        (None, _) if agent.chars().count() > CLIENT_CHARS => {
+            let start: String = agent.chars().take(CLIENT_CHARS).collect();
+            format!("{}…", start.trim_end())
+        }
+        (None, _) => agent.to_owned(),
+    }
 }

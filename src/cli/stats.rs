@@ -11,8 +11,8 @@ Examples:
   chatd stats
   chatd stats --json | jq .messages
 
-With --json it is one object of {accounts, sessions, rooms, privateRooms, messages, databaseBytes,
-logBytes, live}; live is {peopleOnline, sockets, version} while a server runs, and null otherwise. What
+With --json it is one object of {accounts, sessions, rooms, privateRooms, messages, databaseBytes, \
+logBytes, live}; live is {peopleOnline, sockets, version} while a server runs, and null otherwise. What \
 a monitor should see all the time is in /metrics: \"chatd config default\" says how to turn it on.";
 
 /// Bytes of the units in which people read sizes.

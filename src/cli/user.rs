@@ -17,17 +17,17 @@ Examples:
   chatd user list --data-dir /srv/chat
   chatd user disable ada
 
-NAME is a username or an e-mail address. While a server runs on the data folder the commands go
-through it and hold at once; otherwise they change the folder themselves. Run them as the same
+NAME is a username or an e-mail address. While a server runs on the data folder the commands go \
+through it and hold at once; otherwise they change the folder themselves. Run them as the same \
 user of the machine as the server.";
 
 const ADD_EXAMPLES: &str = "\
 Examples:
-  chatd user add ada --email ada@example.org --admin      asks for the password
-  chatd user add bob --email bob@example.org --generate   makes one up and prints it
-  pass show bob | chatd user add bob --email bob@example.org --password-stdin
+  chatd user add ada --email ada@example.org --admin      password typed
+  chatd user add bob --email bob@example.org --generate   password made up
+  pass bob | chatd user add bob --email bob@example.org --password-stdin
 
-The data folder is made if it is not there, so that the first account can be made before the
+The data folder is made if it is not there, so that the first account can be made before the \
 server's first start.";
 
 const LIST_EXAMPLES: &str = "\
@@ -41,7 +41,7 @@ const PASSWD_EXAMPLES: &str = "\
 Examples:
   chatd user passwd ada                  asks for the new password
   chatd user passwd ada --generate       makes one up and prints it
-  pass show ada | chatd user passwd ada@example.org --password-stdin";
+  pass ada | chatd user passwd ada@example.org --password-stdin";
 
 const ROLE_EXAMPLES: &str = "\
 Examples:
@@ -314,10 +314,10 @@ fn as_table(accounts: &[Account]) -> String {
 
 /// Prints the password if it was made up: nobody knows it yet.
 fn tell(chosen: &Chosen) -> Result<(), Failure> {
-    if !chosen.is_generated {
+    let Some(words) = chosen.made_up else {
         return Ok(());
-    }
-    say("Its password was made up and is shown only this once:");
+    };
+    say(words);
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{}", chosen.secret.0)
         .and_then(|()| stdout.flush())

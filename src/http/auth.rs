@@ -32,6 +32,15 @@ pub(super) async fn set_up(
     Ok((StatusCode::CREATED, Json(signed_in)))
 }
 
+pub(super) async fn check_setup(
+    State(chat): State<Arc<Chat>>,
+    Client(device): Client,
+    Body(input): Body,
+) -> Answer<StatusCode> {
+    chat.check_setup(input, device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) async fn login(
     State(chat): State<Arc<Chat>>,
     Client(device): Client,

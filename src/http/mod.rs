@@ -42,6 +42,7 @@ pub fn router(chat: Arc<Chat>) -> Router {
 fn api() -> Router<Arc<Chat>> {
     Router::new()
         .route("/setup", post(auth::set_up))
+        .route("/setup/check", post(auth::check_setup))
         .route("/auth/register", post(auth::register))
         .route("/auth/login", post(auth::login))
         .route("/auth/refresh", post(auth::refresh))

@@ -458,6 +458,11 @@ fn explain(request: &Request, error: &Error) -> Refusal {
                 )
             }
         }
+        // The names were checked before they came here.
+        (Code::InvalidInput, Request::AddUser { .. } | Request::SetPassword { .. }) => {
+            let why = error.details.as_ref().and_then(|told| told["fields"]["password"].as_str());
+            why.map_or_else(|| error.message.to_string(), |why| format!("the password {why}; choose another"))
+        }
         (Code::NotFound, Request::ShowRoom { id } | Request::DeleteRoom { id }) => {
             format!("there is no room {id}; \"chatd room list\" shows all that there are")
         }

@@ -28,8 +28,6 @@ pub struct Shortage {
     pub what: String,
     /// What to do.
     pub fix: String,
-    /// Whether not even half of the connections could be open.
-    pub is_serious: bool,
 }
 
 /// Whether the open files that this process may have are too few for so many connections.
@@ -45,24 +43,12 @@ pub fn shortage(connections: u32) -> Option<Shortage> {
             "allow {needed} by \"ulimit -n {needed}\" or, in systemd's unit, LimitNOFILE={needed}; \
              or set server.max_connections lower"
         ),
-        is_serious: limit < u64::from(connections) / 2,
     })
 }
 
-/// Tells when they are too few. It is a warning only when that is serious, since the default allows for
-/// more than most servers ever have.
+/// Tells when they are too few.
 pub fn tell_if_few(connections: u32) {
-    let Some(Shortage {
-        what,
-        fix,
-        is_serious,
-    }) = shortage(connections)
-    else {
-        return;
-    };
-    if is_serious {
+    if let Some(Shortage { what, fix }) = shortage(connections) {
         tracing::warn!("{what}: {fix}");
-    } else {
-        tracing::info!("{what}: {fix}");
     }
 }

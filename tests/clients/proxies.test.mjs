@@ -2,40 +2,24 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import net from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Server, does, next } from "./harness.mjs";
+import { instead, snippet } from "./readme.mjs";
 
 // The certificates sign themselves, so nobody vouches for them; each test file is a process of its own.
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
 
-const README = new URL("../../README.md", import.meta.url);
 const NAME = "chat.example.org";
 /** People come from here, the proxy from 127.0.0.1: so it shows whose address is counted. */
 const CLIENT = "127.0.0.2";
 const START_MS = 10_000;
 const LOOK_MS = 20;
 const LOG_MS = 5_000;
-
-/** The block of code in README that follows a sentence. */
-async function snippet(sentence) {
-  const [, after] = (await readFile(README, "utf8")).split(sentence);
-  assert.ok(after, `README does not say "${sentence}"`);
-  return after.match(/^```\w*\n(.*?)^```$/ms)[1];
-}
-
-/** A text with other words in the place of some, each of which it has to have. */
-function instead(text, words) {
-  for (const [old, other] of Object.entries(words)) {
-    assert.ok(text.includes(old), `"${old}" is not in README's\n${text}`);
-    text = text.replaceAll(old, other);
-  }
-  return text;
-}
 
 /** A port that nobody listens on. */
 async function freePort() {

@@ -26,6 +26,13 @@ test("whoever opens the link makes the admin and is signed in", async () => {
   await ada.sees(page.getByRole("heading", { name: "Create the admin of this server" }));
   await ada.misses(page.getByRole("button", { name: /account\?/ }));
   await accessible(ada, "the first admin");
+  await page.getByLabel("Username").fill("ada");
+  await page.getByLabel("E-mail").fill("ada@example.org");
+  await page.getByLabel("Password").fill("short");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await ada.sees(page.getByText("This server asks for 8 to 256 characters"));
+  assert.equal(await page.locator(".problem").count(), 1);
+  assert.equal(ada.complaints.splice(0).length, 1);
   await ada.register();
   await ada.sees(page.getByText("You are in no room yet."));
   assert.equal(new URL(page.url()).pathname, "/");
@@ -36,10 +43,27 @@ test("whoever opens the link makes the admin and is signed in", async () => {
   assert.deepEqual(ada.complaints, []);
 });
 
-test("the link is good once, and the page says so", async () => {
+test("a link that is used or mistyped is told before anything is typed", async () => {
   const eve = await Visitor.arrive(browser, server, "eve");
-  await eve.page.goto(server.setupLink);
-  await eve.register();
-  await eve.sees(eve.page.getByText("This setup link is used or out of date. Restart the server for another."));
+  const { page } = eve;
+  for (const link of [server.setupLink, `${server.setupLink}x`, `${server.url}/setup`]) {
+    await page.goto(link);
+    await eve.sees(page.getByText(/^This setup link is wrong, used, or older than 30 minutes[^]*\schatd user add NAME --email ADDRESS --admin$/));
+    assert.equal(await page.getByLabel("Username").count(), 0);
+  }
+  await accessible(eve, "a setup link that is over");
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await eve.sees(page.getByRole("heading", { name: "Sign in to your server" }));
   assert.deepEqual(eve.complaints.filter((text) => !REFUSED.test(text)), []);
+});
+
+test("a link that is used elsewhere while somebody types is told, too", async (t) => {
+  const other = await Server.start();
+  t.after(() => other.close());
+  const [bob, eve] = [await Visitor.arrive(browser, other, "bob"), await Visitor.arrive(browser, other, "eve")];
+  for (const { page } of [bob, eve]) await page.goto(other.setupLink);
+  await bob.register();
+  await bob.sees(bob.page.getByText("You are in no room yet."));
+  await eve.register();
+  await eve.sees(eve.page.getByText("This setup link is wrong, used"));
 });

@@ -14,11 +14,11 @@ use serde::Serialize;
 const EXAMPLES: &str = "\
 Examples:
   chatd doctor --config /etc/chatd/config.toml     look at this machine
-  chatd doctor --url https://chat.example.org      look at the server as its clients reach it, too
+  chatd doctor --url https://chat.example.org      look from outside, too
   chatd doctor --json | jq '.[] | select(.state != \"ok\")'
 
-Run it as the user who runs the server, with the server's configuration; the server may run meanwhile.
-Each line begins with \"ok\", \"warning\" or \"problem\", and below what is not ok stands what to do. It ends
+Run it as the user who runs the server, with the server's configuration; the server may run meanwhile. \
+Each line begins with \"ok\", \"warning\" or \"problem\", and below what is not ok stands what to do. It ends \
 with 0 if there is no problem, with 1 if there is one. With --json it is one array of {state, what, fix}.";
 
 /// Look for what commonly breaks, and say what to do about it

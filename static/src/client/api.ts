@@ -71,6 +71,8 @@ export class Api {
   }
 
   register = (account: NewAccount) => this.#send<SignedIn>("POST", account.token ? "/setup" : "/auth/register", account);
+  /** Whether a setup link's token is good; it is refused otherwise. */
+  checkSetup = (token: string) => this.#send<void>("POST", "/setup/check", { token });
   login = (name: string, password: string) =>
     this.#send<SignedIn>("POST", "/auth/login", { [name.includes("@") ? "email" : "username"]: name, password });
   logout = () => this.#send<void>("POST", "/auth/logout");

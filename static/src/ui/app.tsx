@@ -8,7 +8,8 @@ import { listen } from "./keys";
 import { announce } from "./notify";
 import { Overlays } from "./overlays";
 import { RoomPage } from "./room";
-import { go, route } from "./route";
+import { route } from "./route";
+import { Setup } from "./setup";
 import { Sidebar } from "./sidebar";
 import { SignIn } from "./sign-in";
 import { chat, live } from "./state";
@@ -18,8 +19,8 @@ export function App() {
   const me = chat.value;
   const here = route.value;
   if (here.page === "invite") return <Invited key={here.token} token={here.token} />;
-  const setup = here.page === "setup" ? here.token : undefined;
-  if (!me || setup) return <main class="door"><section class="card"><SignIn setup={setup} onRegistered={() => go("/")} /></section></main>;
+  if (here.page === "setup") return <Setup key={here.token} token={here.token} />;
+  if (!me) return <main class="door"><section class="card"><SignIn /></section></main>;
   return <Shell key={me.userId} chat={me} />;
 }
 

@@ -24,6 +24,12 @@ export function SignIn({ invite, setup, onRegistered }: How) {
     onRegistered?.();
   });
   const { busy, error } = outcome;
+  const problems = isNew ? {
+    username: problemAt(error, "username", words.usernameHint),
+    email: problemAt(error, "email", words.emailWanted),
+    password: passwordProblem(error, "password"),
+  } : {};
+  const isTold = Object.values(problems).some(Boolean);
   useEffect(() => {
     if (session.wasEnded) setOutcome({ error: { code: "unauthorized" } });
     session.wasEnded = false;
@@ -43,21 +49,21 @@ export function SignIn({ invite, setup, onRegistered }: How) {
         name="username"
         autocomplete="username"
         hint={isNew ? words.usernameHint : undefined}
-        problem={isNew ? problemAt(error, "username", words.usernameHint) : undefined}
+        problem={problems.username}
         required
         autofocus
       />
-      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problemAt(error, "email", words.emailWanted)} required />}
+      {isNew && <Field label={words.email} name="email" type="email" autocomplete="email" problem={problems.email} required />}
       <Field
         label={words.password}
         name="password"
         type="password"
         autocomplete={isNew ? "new-password" : "current-password"}
         hint={isNew ? passwordHint() : undefined}
-        problem={isNew ? passwordProblem(error, "password") : undefined}
+        problem={problems.password}
         required
       />
-      <Problem text={error ? (setup && isForbidden(error) ? words.setupOver : isNew ? refusal(error) : explain(error)) : null} />
+      <Problem text={error && !isTold ? (setup && isForbidden(error) ? words.setupOver : isNew ? refusal(error) : explain(error)) : null} />
       <button type="submit" class="primary" aria-disabled={busy}>{isNew ? words.register : words.signIn}</button>
       {!setup && <button type="button" class="quiet" onClick={turn}>{isNew ? words.toSignIn : words.toRegister}</button>}
     </form>

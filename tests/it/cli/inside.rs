@@ -67,7 +67,7 @@ fn see_rooms(place: &Place, lounge: &str, secret: &str) {
         refused.ended(3, &[NOWHERE, "chatd room list"]);
         place
             .run(&format!("room {verb} nonsense"))
-            .ended(2, &["an id looks like"]);
+            .ended(2, &["an id looks like", "\"chatd room list\" shows"]);
     }
 }
 
@@ -160,6 +160,9 @@ fn a_session_that_is_ended_is_refused_within_a_second() {
             .run(&format!("session end {id}"))
             .ended(3, &[id, "chatd session list"]);
     }
+    place
+        .run("session list --user ada")
+        .ended(0, &["\"ada\" is signed in nowhere."]);
     let since = Instant::now();
     while server.me(&ada) != 401 {
         assert!(since.elapsed() < AT_ONCE);
@@ -221,6 +224,47 @@ fn stats_say_how_much_there_is() {
             .stdout
             .contains("rooms          1 (1 private)\n")
     );
+    server.stop();
+}
+
+#[test]
+fn a_table_of_sessions_tells_browsers_apart() {
+    let place = place();
+    let server = place.serve();
+    server.register("ada", "longenough");
+    let login = json!({ "username": "ada", "password": "longenough" });
+    let like = "AppleWebKit/537.36 (KHTML, like Gecko)";
+    for (agent, shown) in [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+            "Firefox on Linux",
+        ),
+        (
+            format!(
+                "Mozilla/5.0 (Linux; Android 10; K) {like} Chrome/142.0.0.0 Mobile Safari/537.36"
+            ),
+            "Chrome on Android",
+        ),
+        (
+            format!(
+                "Mozilla/5.0 (Windows NT 10.0) {like} Chrome/142.0.0.0 Safari/537.36 Edg/142.0"
+            ),
+            "Edge on Windows",
+        ),
+        ("curl/8.5.0".to_owned(), "curl/8.5.0"),
+        ("a".repeat(60), &format!("{}…", "a".repeat(40))),
+    ] {
+        // What follows the token is a header of its own.
+        let headers = format!("none\r\nuser-agent: {agent}");
+        let signed_in = server.request("POST /api/auth/login", Some(&headers), Some(&login));
+        assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+        let table = place.run("session list").stdout;
+        let mut lines = table.lines();
+        assert!(
+            lines.any(|line| line.ends_with(&format!("  {shown}"))),
+            "{shown}: {table}"
+        );
+    }
     server.stop();
 }
 

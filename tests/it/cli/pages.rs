@@ -1,7 +1,7 @@
 //! `chatd completions` and `chatd man`.
 
 use super::place;
-use std::fs::create_dir;
+use std::fs::{create_dir, remove_file, write};
 
 #[test]
 fn every_shell_is_told_of_every_command() {
@@ -27,15 +27,31 @@ fn the_manual_is_a_page_or_one_a_command() {
     let page = place.run("man");
     page.ended(0, &[]);
     assert!(page.stdout.contains(".TH chatd 1"), "{}", page.stdout);
-    assert!(page.stdout.contains("Exit codes:"), "{}", page.stdout);
+    assert!(!page.stdout.contains("chatd\\-help(1)"), "{}", page.stdout);
+    assert!(
+        page.stdout
+            .contains("\n.SH \"EXIT STATUS\"\n.nf\n 0  done\n")
+    );
     place
         .run("man pages")
-        .ended(3, &["\"pages\"", "make it first"]);
+        .ended(3, &["\"pages\" is not there; make that folder first"]);
     let folder = place.root.path().join("pages");
+    write(&folder, "").unwrap();
+    place.run("man pages").ended(3, &["\"pages\" is no folder"]);
+    remove_file(&folder).unwrap();
     create_dir(&folder).unwrap();
     place.run("man pages").ended(0, &["pages"]);
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     assert!(text("chatd-user-add.1").contains("\\-\\-email"));
+    // What is typed stays a line, with the marks that a shell reads; what explains is told with what it is about.
+    assert!(text("chatd-user-list.1").contains(
+        ".SH \"EXAMPLES\"\n.nf\nchatd user list\nchatd user list \\-\\-json | jq \\-r \\*(Aq.[] |"
+    ));
+    let serve = text("chatd-serve.1");
+    assert!(
+        serve.find("A flag wins over") < serve.find(".SH OPTIONS"),
+        "{serve}"
+    );
     assert!(text("chatd.1").contains("chatd\\-doctor(1)"));
 }
 

@@ -20,7 +20,11 @@ fn forward(server: &Running) {
 fn a_proxy_that_nobody_named_is_warned_of_once() {
     for (proxies, is_told) in [("", true), ("10.0.0.1", true), ("127.0.0.0/8", false)] {
         let place = place();
-        let server = place.serve_with(&[("CHATD_SERVER__TRUSTED_PROXIES", proxies)]);
+        let server = place.serve_with(&[
+            ("CHATD_SERVER__TRUSTED_PROXIES", proxies),
+            // Few enough for the open files of any machine, which are warned of, too.
+            ("CHATD_SERVER__MAX_CONNECTIONS", "256"),
+        ]);
         server.send("GET /healthz", None, "");
         assert!(!server.log().contains("WARN"), "{}", server.log());
         forward(&server);

@@ -33,6 +33,14 @@ fn set_up(server: &Running, token: &str, name: &str) -> u16 {
     answer.status
 }
 
+/// Asks whether a link is good; the answer's status.
+fn check(server: &Running, token: &str) -> u16 {
+    let body = json!({ "token": token });
+    server
+        .request("POST /api/setup/check", None, Some(&body))
+        .status
+}
+
 fn admins(place: &Place) -> Vec<String> {
     let all = place.list();
     let admins = all.iter().filter(|account| account["role"] == "admin");
@@ -49,6 +57,8 @@ fn whoever_has_the_link_is_the_first_admin_and_nobody_else_is() {
     server.register("first", "longenough");
     assert_eq!(set_up(&server, "", "eve"), 403);
     assert_eq!(set_up(&server, &format!("{token}x"), "eve"), 403);
+    assert_eq!(check(&server, &format!("{token}x")), 403);
+    assert_eq!(check(&server, &token), 204);
     // What is wrong with the account uses the link up no more than a wrong link makes an account.
     assert_eq!(place.list().len(), 1);
     let body = json!({ "token": token, "username": "a", "email": "ada@example.org" });
@@ -59,6 +69,7 @@ fn whoever_has_the_link_is_the_first_admin_and_nobody_else_is() {
         .unwrap();
     assert_eq!(fields.keys().collect::<Vec<_>>(), ["password", "username"]);
     assert_eq!(set_up(&server, &token, "ada"), 201);
+    assert_eq!(check(&server, &token), 403);
     assert_eq!(set_up(&server, &token, "bob"), 403);
     assert_eq!(admins(&place), ["ada"]);
     server.stop();
@@ -86,6 +97,7 @@ fn the_link_is_no_good_once_the_command_line_has_made_an_admin() {
     assert_eq!(command, expected);
     let made = place.run("user add ada --email ada@example.org --admin --generate");
     assert_eq!(made.code, 0, "{}", made.stderr);
+    assert_eq!(check(&server, &token), 403);
     assert_eq!(set_up(&server, &token, "eve"), 403);
     assert_eq!(admins(&place), ["ada"]);
     server.stop();
@@ -103,5 +115,21 @@ fn of_two_who_use_the_link_at_once_one_is_the_admin() {
     });
     assert_eq!(statuses.iter().sum::<u16>(), 201 + 403, "{statuses:?}");
     assert_eq!(admins(&place).len(), 1);
+    server.stop();
+}
+
+#[test]
+fn asking_whether_a_link_is_good_counts_as_using_it() {
+    let place = place();
+    let limits = [
+        ("CHATD_LIMITS__ENABLED", "true"),
+        ("CHATD_LIMITS__SIGN_IN_BURST", "3"),
+    ];
+    let server = place.serve_with(&limits);
+    let token = token(&server);
+    assert_eq!(check(&server, "a guess"), 403);
+    assert_eq!(set_up(&server, "another", "eve"), 403);
+    assert_eq!(check(&server, &token), 204);
+    assert_eq!(check(&server, &token), 429);
     server.stop();
 }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// As wide as the widest help is.
-const COLUMNS: &str = "100";
+const COLUMNS: usize = 100;
+const NARROW: usize = 80;
+/// An example has so many columns at most: a manual page on a narrow terminal indents it by five more.
+const EXAMPLE_COLUMNS: usize = 75;
 const RENEW: &str = "CHATD_RENEW_SNAPSHOTS";
 
 /// Uses that end badly, each as it is typed. There is no data.
@@ -67,15 +70,34 @@ fn compare(name: &str, said: &str) {
 }
 
 /// What a command says, without what differs from one place or version to another.
-fn said(place: &Place, args: &str) -> String {
+fn said(place: &Place, args: &str, columns: usize) -> String {
     let mut command = place.command(args.split_whitespace());
-    let ran = super::Ran::from(command.env("COLUMNS", COLUMNS).output().unwrap());
+    let ran = command.env("COLUMNS", columns.to_string()).output();
+    let ran = super::Ran::from(ran.unwrap());
     let root = place.root.path().canonicalize().unwrap();
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let text = text
         .replace(root.to_str().unwrap(), "/place")
         .replace(place.root.path().to_str().unwrap(), "/place");
     format!("$ chatd {args}\n{text}→ {}\n\n", ran.code)
+}
+
+/// Examples are the same on a narrow terminal, and what explains is broken where the next word does not fit.
+fn fits(wide: &str, narrow: &str) {
+    let ending = |help: &str| help[help.find("\nExamples:\n").unwrap()..].to_owned();
+    let (wide, narrow) = (ending(wide), ending(narrow));
+    let examples = wide.split("\n\n").next().unwrap();
+    assert!(narrow.starts_with(examples), "{narrow}");
+    for line in examples.lines() {
+        assert!(line.chars().count() <= EXAMPLE_COLUMNS, "too long: {line}");
+    }
+    let lines: Vec<_> = narrow[examples.len()..].lines().collect();
+    for pair in lines.windows(2) {
+        let word = pair[1].split(' ').next().unwrap();
+        let is_told_on = !pair[0].is_empty() && !["", "-", "→"].contains(&word);
+        let is_full = pair[0].chars().count() + 1 + word.chars().count() > NARROW;
+        assert!(!is_told_on || is_full, "broken early: {pair:?}\n{narrow}");
+    }
 }
 
 /// A command and all below it, by the words that call them.
@@ -95,9 +117,11 @@ fn every_command_says_what_it_said_with_examples() {
     assert!(commands.len() > 20, "{commands:?}");
     let mut families: BTreeMap<_, String> = BTreeMap::new();
     for command in commands {
-        let text = said(&place, format!("{command} --help").trim_start());
+        let args = format!("{command} --help");
+        let text = said(&place, args.trim_start(), COLUMNS);
         assert!(text.contains("\nExamples:\n  "), "no examples:\n{text}");
         assert!(text.ends_with("→ 0\n\n"), "{text}");
+        fits(&text, &said(&place, args.trim_start(), NARROW));
         let family = command.split(' ').next().unwrap().to_owned();
         *families.entry(family).or_default() += &text;
     }
@@ -116,6 +140,9 @@ fn every_wrong_use_is_answered_as_it_was() {
     )
     .unwrap();
     std::fs::write(place.root.path().join("file"), "").unwrap();
-    let errors: String = WRONG.iter().map(|args| said(&place, args)).collect();
+    let errors: String = WRONG
+        .iter()
+        .map(|args| said(&place, args, COLUMNS))
+        .collect();
     compare("errors", &errors);
 }

@@ -134,7 +134,7 @@ fn a_new_password_signs_its_owner_out_everywhere() {
 fn a_password_that_was_made_up_is_printed_once_and_signs_in() {
     let place = place();
     let made = place.run("user add ada --email ada@example.org");
-    made.ended(0, &["made up"]);
+    made.ended(0, &["made up", "--password-stdin"]);
     let first = made.stdout.strip_suffix('\n').unwrap();
     assert!(first.len() >= 20, "{first}");
     assert!(first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
@@ -178,7 +178,10 @@ fn a_password_is_one_line_of_stdin() {
     for (stdin, why) in [
         (&b""[..], "no password on stdin"),
         (b"\n", "no password on stdin"),
-        (b"short\n", "8 to 256 characters, not 5"),
+        (
+            b"short\n",
+            "chatd: the password must have 8 to 256 characters, not 5; choose another\n",
+        ),
         (&[b'x'; 257], "8 to 256 characters, not 257"),
         (&[b'x'; 5000], "256 characters at most"),
         (b"\xff\xff\xff\xff\xff\xff\xff\xff\n", "stdin"),

@@ -43,7 +43,9 @@ fn serve(root: &Path, options: &[&str], bytes: u64, taken: u64) -> Command {
         .arg(&data)
         .args([&bytes.to_string(), &taken.to_string(), FILLER])
         .arg(path())
-        .env("CHATD_DATA__DIR", data);
+        .env("CHATD_DATA__DIR", data)
+        // Few enough for the open files of any machine, which are warned of, too.
+        .env("CHATD_SERVER__MAX_CONNECTIONS", "256");
     unshare
 }
 

@@ -23,7 +23,7 @@ export const words: Words = {
   welcome: "Auf diesem Server anmelden",
   welcomeNew: "Konto anlegen",
   welcomeAdmin: "Verwaltungskonto dieses Servers anlegen",
-  setupOver: "Dieser Link ist verbraucht oder abgelaufen. Ein Neustart des Servers gibt einen neuen.",
+  setupOver: "Dieser Link ist falsch, verbraucht oder älter als 30 Minuten. Ein Neustart des Servers gibt einen neuen, oder lege ein Verwaltungskonto dort an, wo er läuft:\nchatd user add NAME --email ADDRESS --admin",
   errors: {
     invalid_credentials: "Name oder Passwort stimmt nicht.",
     already_exists: "Das ist schon vergeben.",

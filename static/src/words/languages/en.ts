@@ -23,7 +23,7 @@ export const words = {
   welcome: "Sign in to your server",
   welcomeNew: "Create your account",
   welcomeAdmin: "Create the admin of this server",
-  setupOver: "This setup link is used or out of date. Restart the server for another.",
+  setupOver: "This setup link is wrong, used, or older than 30 minutes. Restart the server for another, or make an admin where it runs:\nchatd user add NAME --email ADDRESS --admin",
   // Errors, by their codes
   errors: {
     invalid_credentials: "The name or the password is wrong.",
