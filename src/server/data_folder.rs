@@ -1,16 +1,18 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
 mod import_place;
+mod secret;
 
 pub use import_place::ImportPlace;
+pub(super) use secret::{SECRET, SECRET_MAX_BYTES, is_secret, secret_in};
+pub use secret::{SecretError, check_secret};
 
-use crate::chat::SECRET_BYTES;
 use crate::store::backup::give_to_owner;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +21,6 @@ use std::time::Duration;
 const LOCK: &str = "chatd.lock";
 /// The database.
 pub(super) const DATABASE: &str = "chatd.db";
-/// What tokens are signed with.
-pub(super) const SECRET: &str = "jwt.secret";
-/// The same on its way to disk.
-const NEW_SECRET: &str = "jwt.secret.new";
 /// Where a running server takes commands.
 const CONTROL_SOCKET: &str = "control.sock";
 /// Certificates that were got by ACME, with their keys and the account's.
@@ -38,8 +36,6 @@ pub(super) const FOLDER_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// The rights that nobody but the owner may have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
-/// A file longer than this was not meant as a secret.
-pub(super) const SECRET_MAX_BYTES: u64 = 4096;
 /// The lock file is looked at so often for who holds it, which a process that has just started may
 /// not have written yet.
 const HOLDER_TRIES: usize = 10;
@@ -230,11 +226,10 @@ impl DataFolder {
     /// # Errors
     /// A sentence that says what to do, when the file is too short, too long or cannot be used.
     pub fn secret(&self) -> io::Result<Vec<u8>> {
-        let made = match secret_in(&self.path)? {
-            Some(secret) => return Ok(secret),
-            None => self.make_secret(),
-        };
-        made.map_err(|error| unusable(&self.path.join(SECRET), &error))
+        match secret_in(&self.path)? {
+            Some(secret) => Ok(secret),
+            None => Ok(self.make_secret()?),
+        }
     }
 
     /// The folder for certificates that are got by ACME. It is made if it is not there, and nobody else
@@ -260,22 +255,6 @@ impl DataFolder {
                 ))
             }
         }
-    }
-
-    /// Writes a new secret so that after a crash it is there as a whole or not at all.
-    fn make_secret(&self) -> io::Result<Vec<u8>> {
-        let mut secret = vec![0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        let on_its_way = self.path.join(NEW_SECRET);
-        let mut file = open_file(&on_its_way)?;
-        // One that a crash left behind may have been longer.
-        file.set_len(0)?;
-        file.write_all(&secret)?;
-        self.give(&file)?;
-        file.sync_all()?;
-        std::fs::rename(on_its_way, self.path.join(SECRET))?;
-        self.handle.sync_all()?;
-        Ok(secret)
     }
 
     /// Writes the process id into the lock file. It is there for messages, so a full disk, on which
@@ -319,46 +298,6 @@ pub fn database_in(folder: &Path) -> PathBuf {
 /// Where the copy of a folder's database is made.
 pub(super) fn copy_in(folder: &Path) -> PathBuf {
     folder.join(COPY)
-}
-
-/// The secret of a folder, which another process may own; nothing if it has none yet.
-pub(super) fn secret_in(folder: &Path) -> io::Result<Option<Vec<u8>>> {
-    let path = folder.join(SECRET);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(&path, &error)),
-    };
-    let mut secret = Vec::new();
-    file.take(SECRET_MAX_BYTES + 1)
-        .read_to_end(&mut secret)
-        .map_err(|error| unusable(&path, &error))?;
-    if !is_secret(&secret) {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            format!(
-                "\"{}\" is not a secret: it must have {SECRET_BYTES} to {SECRET_MAX_BYTES} bytes; \
-                 put the right file back from a backup, or delete it and start again, after which \
-                 everybody has to sign in once more",
-                path.display()
-            ),
-        ));
-    }
-    Ok(Some(secret))
-}
-
-/// Whether these bytes can be a secret.
-pub(super) fn is_secret(bytes: &[u8]) -> bool {
-    bytes.len() >= SECRET_BYTES && bytes.len() as u64 <= SECRET_MAX_BYTES
-}
-
-fn unusable(path: &Path, error: &io::Error) -> io::Error {
-    let text = format!(
-        "\"{}\" cannot be used: {error}{}",
-        path.display(),
-        hint(error)
-    );
-    io::Error::new(error.kind(), text)
 }
 
 /// Where the control socket of a folder is.
