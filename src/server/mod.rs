@@ -28,7 +28,7 @@ use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
 use crate::store::{Outbox, Store};
 use connections::Connections;
-use control::{Control, Copies, Desk};
+use control::{Control, Copies, Desk, Whereabouts};
 use data_folder::DataFolder;
 use limits::ConnectionLimits;
 use listener::serve_in;
@@ -134,6 +134,11 @@ impl Server {
             chat: chat.clone(),
             copies: copies.clone(),
             witness: Witness::default(),
+            whereabouts: Some(Whereabouts {
+                address,
+                is_https: tls.is_some(),
+                public_url: config.server.public_url.clone(),
+            }),
         };
         let service = front::service(&config, entrance.clone(), router, &desk);
         let control = Control::open(&folder, desk)?;
@@ -296,6 +301,7 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
         chat,
         copies: Copies::new(&folder, store.clone())?,
         witness: Witness::default(),
+        whereabouts: None,
     };
     Ok(Offline {
         desk,
