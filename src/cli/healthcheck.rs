@@ -40,21 +40,18 @@ impl Healthcheck {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
         let site = block_on(async {
             let deadline = Instant::now() + PATIENCE;
-            match self.url {
-                Some(site) => {
-                    let otherwise = "look whether a server runs there, and at its log";
-                    check(&site, deadline, otherwise).await?;
-                    Ok(site)
-                }
-                None => {
-                    let site = timeout_at(deadline, find(places)).await;
-                    let site = site.unwrap_or_else(|_| Err(Failure::failed(SILENT)))?;
-                    let otherwise = "start the server, or name its configuration by --config, its data folder by \
-                                     --data-dir or its address by --url";
-                    check(&site, deadline, otherwise).await?;
-                    Ok(site)
-                }
-            }
+            let (site, otherwise) = if let Some(site) = self.url {
+                (site, "look whether a server runs there, and at its log")
+            } else {
+                let site = timeout_at(deadline, find(places)).await;
+                (
+                    site.unwrap_or_else(|_| Err(Failure::failed(SILENT)))?,
+                    "start the server, or name its configuration by --config, its data folder by --data-dir or its \
+                     address by --url",
+                )
+            };
+            check(&site, deadline, otherwise).await?;
+            Ok(site)
         })?;
         say(&format!("{site} is ready"));
         Ok(())

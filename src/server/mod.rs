@@ -134,11 +134,7 @@ impl Server {
             chat: chat.clone(),
             copies: copies.clone(),
             witness: Witness::default(),
-            whereabouts: Some(Whereabouts {
-                address,
-                is_https: tls.is_some(),
-                public_url: config.server.public_url.clone(),
-            }),
+            whereabouts: Some(Whereabouts::of(&config, address)),
         };
         let service = front::service(&config, entrance.clone(), router, &desk);
         let control = Control::open(&folder, desk)?;

@@ -15,11 +15,7 @@ pub(super) async fn look(site: &Site, config: &Config, report: &mut Report) {
     }
     let running = control::whereabouts(&config.data.dir).await.ok().flatten();
     // One that does not run would be where the configuration has it.
-    let running = running.unwrap_or_else(|| Whereabouts {
-        address: config.server.listen,
-        is_https: config.tls.is_on(),
-        public_url: String::new(),
-    });
+    let running = running.unwrap_or_else(|| Whereabouts::of(config, config.server.listen));
     compare(site, config, &running, report).await;
     forwarded(site, config, &running, report).await;
 }

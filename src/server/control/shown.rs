@@ -2,6 +2,7 @@
 
 use super::super::witness::Seen;
 use crate::chat::Totals;
+use crate::config::Config;
 use crate::model::{KnownRoom, KnownSession};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -148,6 +149,17 @@ pub struct Whereabouts {
     pub is_https: bool,
     /// What links begin with.
     pub public_url: String,
+}
+
+impl Whereabouts {
+    /// Of a server of this configuration that listens there.
+    pub fn of(config: &Config, address: SocketAddr) -> Self {
+        Self {
+            address,
+            is_https: config.tls.is_on(),
+            public_url: config.server.public_url.clone(),
+        }
+    }
 }
 
 /// Where a request came from.

@@ -201,7 +201,7 @@ fn a_secret_that_is_too_short_is_refused() {
     looked.ended(1, &[]);
     let secret = place.data.join("jwt.secret");
     assert_eq!(std::fs::read(&secret).unwrap(), [7; 31]);
-    std::fs::set_permissions(&secret, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
     let looked = place.run("doctor");
     let told = ["jwt.secret\" cannot be read by the user", "chmod 600"];
     assert!(
