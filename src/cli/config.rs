@@ -2,7 +2,7 @@
 
 use super::{Failure, Places, print, say};
 use crate::config::{ConfigError, ConfigErrors, Loaded};
-use crate::server::tls::files::Files;
+use crate::server::tls::files::{Files, FilesError};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::fmt::Write;
@@ -71,15 +71,15 @@ impl Config {
         match self.command {
             ConfigCommand::Check => {
                 let loaded = places.load(None, None)?;
-                Files::check(&loaded.config.tls).map_err(|error| {
-                    let place = loaded.places.get(error.key()).cloned();
-                    ConfigErrors::from(ConfigError {
-                        place: place.unwrap_or_else(|| error.key().to_owned()),
-                        problem: error.to_string(),
-                        is_flag: false,
-                    })
-                })?;
-                say("The configuration is sound.");
+                let faults = Files::faults(&loaded.config);
+                if !faults.is_empty() {
+                    let mistakes = faults.iter().map(|fault| mistake(fault, &loaded));
+                    return Err(ConfigErrors(mistakes.collect()).into());
+                }
+                say(&format!(
+                    "The configuration is sound: {}.",
+                    loaded.sources()
+                ));
                 Ok(())
             }
             ConfigCommand::Show { json } => {
@@ -93,6 +93,16 @@ impl Config {
             }
             ConfigCommand::Default => print(EXAMPLE),
         }
+    }
+}
+
+/// A fault of the certificate's files as a mistake of the key that names the file.
+fn mistake(fault: &FilesError, loaded: &Loaded) -> ConfigError {
+    let place = loaded.places.get(fault.key()).cloned();
+    ConfigError {
+        place: place.unwrap_or_else(|| fault.key().to_owned()),
+        problem: fault.to_string(),
+        is_flag: false,
     }
 }
 

@@ -2,16 +2,24 @@
 
 use super::web::Site;
 use super::{Exit, Failure, Places, block_on, say};
+use crate::server::control::{self, AskError};
+use crate::server::data_folder::absolute;
 use clap::Args;
+use http::StatusCode;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// An answer takes so long at most, and the process a second more: monitors wait for five, or longer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// About a server that takes a request of the command line and does not answer it.
+const SILENT: &str =
+    "the server that runs on the data folder is not ready: it does not answer; look at its log";
+
 const EXAMPLES: &str = "\
 Examples:
   chatd healthcheck                                 the one on this machine
+  chatd healthcheck --data-dir /srv/chat            the one of this folder
   chatd healthcheck --url https://chat.example.org  any other
   HEALTHCHECK CMD chatd healthcheck                 in a Dockerfile
 
@@ -22,36 +30,76 @@ ready, with 1 if it is not, and in any case with one line on stderr.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Healthcheck {
-    /// Where the server is; without it server.listen of the configuration, on this machine
+    /// Where the server is; without it where the one is that runs on the data folder, or else
+    /// server.listen of the configuration, on this machine
     #[arg(long, value_name = "URL")]
     url: Option<Site>,
 }
 
 impl Healthcheck {
     pub(super) fn run(self, places: Places) -> Result<(), Failure> {
-        let site = match self.url {
-            Some(site) => site,
-            None => Site::of(&places.load(None, None)?.config).ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    "server.listen leaves the port to the system; name the server by --url",
+        let site = block_on(async {
+            let deadline = Instant::now() + PATIENCE;
+            let (site, otherwise) = if let Some(site) = self.url {
+                (site, "look whether a server runs there, and at its log")
+            } else {
+                let site = timeout_at(deadline, find(places)).await;
+                (
+                    site.unwrap_or_else(|_| Err(Failure::failed(SILENT)))?,
+                    "start the server, or name its configuration by --config, its data folder by --data-dir or its \
+                     address by --url",
                 )
-            })?,
-        };
-        block_on(check(&site))?;
+            };
+            check(&site, deadline, otherwise).await?;
+            Ok(site)
+        })?;
         say(&format!("{site} is ready"));
         Ok(())
     }
 }
 
-async fn check(site: &Site) -> Result<(), Failure> {
-    let asked = timeout(PATIENCE, site.get("/readyz")).await;
-    let reply = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
-    let why = match reply {
-        Ok(reply) if reply.status.is_success() && reply.body == "ok\n" => return Ok(()),
-        Ok(reply) if reply.status.is_success() => "what answers there is no chatd".to_owned(),
-        Ok(reply) => format!("it answers {}", reply.status),
-        Err(why) => why,
+/// Where the server is that runs on the data folder, or else on the address of the configuration, as one whose
+/// folder this user may not see.
+async fn find(places: Places) -> Result<Site, Failure> {
+    let has_named = places.data_dir.is_some();
+    let config = places.load(None, None)?.config;
+    match control::whereabouts(&config.data.dir).await {
+        Ok(Some(found)) => Site::at(found.address, found.is_https, &config),
+        Err(AskError::Nobody) if has_named => {
+            return Err(Failure::failed(format!(
+                "no server runs on the data folder \"{}\"; start it, or name another folder by --data-dir",
+                absolute(&config.data.dir).display()
+            )));
+        }
+        _ => Site::of(&config),
+    }
+    .ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "server.listen leaves the port to the system; name the server by --url, or its data folder by --data-dir",
+        )
+    })
+}
+
+/// Asks whether a server is ready; what there is to do about it, unless something else is known.
+async fn check(site: &Site, deadline: Instant, otherwise: &str) -> Result<(), Failure> {
+    let asked = timeout_at(deadline, async {
+        let answer = site.get("/readyz").await;
+        match &answer {
+            Ok(reply) if reply.status.is_success() && reply.body == "ok\n" => None,
+            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => Some((
+                format!("it answers {}", reply.status),
+                Some("its log says why".to_owned()),
+            )),
+            _ => Some(site.explain(&answer).await),
+        }
+    });
+    let silent = || format!("no answer within {} s", PATIENCE.as_secs());
+    let Some((why, fix)) = asked.await.unwrap_or_else(|_| Some((silent(), None))) else {
+        return Ok(());
     };
-    Err(Failure::failed(format!("{site} is not ready: {why}")))
+    let fix = fix.as_deref().unwrap_or(otherwise);
+    Err(Failure::failed(format!(
+        "{site} is not ready: {why}; {fix}"
+    )))
 }

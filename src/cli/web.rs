@@ -1,20 +1,21 @@
 //! A small HTTP client, for commands that look at a server as its clients do: HTTP/1.1 on a connection
 //! of its own for each request, trusting the certificates that the machine trusts.
 
+mod error;
+
+pub(super) use error::WebError;
+
 use crate::config::Config;
 use crate::server::tls::roots;
 use bytes::Bytes;
-use http::header::HOST;
+use error::trusting_anybody;
+use http::header::{HOST, LOCATION};
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -67,6 +68,15 @@ pub(super) struct Reply {
     pub body: Bytes,
 }
 
+impl Reply {
+    /// Where it sends whoever asked.
+    fn leads_to(&self) -> Option<&str> {
+        let is_elsewhere = self.status.is_redirection();
+        let place = self.headers.get(LOCATION).filter(|_| is_elsewhere);
+        place.and_then(|place| place.to_str().ok())
+    }
+}
+
 impl FromStr for Site {
     type Err = String;
 
@@ -103,21 +113,31 @@ impl FromStr for Site {
 
 impl fmt::Display for Site {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}{}", self.origin(), self.base)
+        match self.at {
+            // The name is not what was asked.
+            Some(ip) => {
+                let host = ip.to_string();
+                let asked = Self {
+                    host,
+                    at: None,
+                    ..self.clone()
+                };
+                asked.fmt(to)
+            }
+            None => write!(to, "{}{}", self.origin(), self.base),
+        }
     }
 }
 
 impl Site {
-    /// Where the server of this configuration is reached from its own machine; nothing if the system
-    /// chooses its port. With TLS it has the name that its certificate is for.
-    pub fn of(config: &Config) -> Option<Self> {
-        let listen = config.server.listen;
+    /// Where a server that listens there is reached from its own machine; nothing if the system chooses its
+    /// port. With TLS it has the name that its certificate is for.
+    pub fn at(listen: SocketAddr, is_https: bool, config: &Config) -> Option<Self> {
         let ip = match listen.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        let is_https = config.tls.is_on();
         let name = || {
             let public: Option<Self> = config.server.public_url.parse().ok();
             let public = public.filter(|site| site.is_https).map(|site| site.host);
@@ -131,6 +151,19 @@ impl Site {
             base: String::new(),
             at: Some(ip),
         })
+    }
+
+    /// Where the server of this configuration is, by what the configuration says.
+    pub fn of(config: &Config) -> Option<Self> {
+        Self::at(config.server.listen, config.tls.is_on(), config)
+    }
+
+    /// The same port asked by HTTP in place of HTTPS, or the other way round.
+    pub fn otherwise(&self) -> Self {
+        Self {
+            is_https: !self.is_https,
+            ..self.clone()
+        }
     }
 
     /// In the form that browsers send (RFC 6454, section 6).
@@ -152,21 +185,21 @@ impl Site {
     }
 
     /// The addresses that the name stands for.
-    pub async fn look_up(&self) -> Result<Vec<SocketAddr>, String> {
+    pub async fn look_up(&self) -> Result<Vec<SocketAddr>, WebError> {
         if let Some(ip) = self.at {
             return Ok(vec![(ip, self.port).into()]);
         }
         let looked = timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await;
         let found = looked.map_err(|_| too_slow("was not looked up"))?;
-        let found: Vec<_> = found.map_err(|error| error.to_string())?.collect();
+        let found: Vec<_> = found.map_err(WebError::told)?.collect();
         if found.is_empty() {
-            return Err("it has no address".to_owned());
+            return Err(WebError::told("it has no address"));
         }
         Ok(found)
     }
 
     /// A request by GET.
-    pub async fn get(&self, path: &str) -> Result<Reply, String> {
+    pub async fn get(&self, path: &str) -> Result<Reply, WebError> {
         self.send(Request::get(path), "").await
     }
 
@@ -175,14 +208,16 @@ impl Site {
         &self,
         request: http::request::Builder,
         body: &'static str,
-    ) -> Result<Reply, String> {
+    ) -> Result<Reply, WebError> {
         let mut request = request
             .header(HOST, self.authority())
             .body(Full::new(Bytes::from_static(body.as_bytes())))
-            .map_err(|error| error.to_string())?;
+            .map_err(WebError::told)?;
         let uri = format!("{}{}", self.base, request.uri());
-        *request.uri_mut() = uri.parse().map_err(|_| format!("{uri:?} is no path"))?;
-        let mut failed = String::new();
+        *request.uri_mut() = uri
+            .parse()
+            .map_err(|_| WebError::told(format!("{uri:?} is no path")))?;
+        let mut failed = WebError::told("it has no address");
         for address in self.look_up().await? {
             match connect(address).await {
                 Ok(stream) if self.is_https => {
@@ -195,34 +230,75 @@ impl Site {
         Err(failed)
     }
 
+    /// What is wrong with an answer that is none of chatd's, and what to do about it, where that is known.
+    pub async fn explain(&self, answer: &Result<Reply, WebError>) -> (String, Option<String>) {
+        if !self.is_https && self.speaks_tls().await {
+            let fix = format!("ask {}", self.otherwise());
+            return (
+                "this port speaks TLS, and no plain HTTP".to_owned(),
+                Some(fix),
+            );
+        }
+        match answer {
+            Ok(reply) => match reply.leads_to() {
+                Some(to) => (format!("it leads to {to}"), Some("ask there".to_owned())),
+                None if reply.status.is_success() => {
+                    ("what answers there is no chatd".to_owned(), None)
+                }
+                None => (format!("it answers {}", reply.status), None),
+            },
+            Err(error) => (error.to_string(), error.fix(self)),
+        }
+    }
+
     /// Agrees on TLS with the server, whose certificate must be good for its name, unless it is the one of
     /// this machine.
-    pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-        let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
+    pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, WebError> {
         let config = match self.at {
             Some(_) => trusting_anybody()?,
-            None => roots::client().ok_or(
-                "this machine trusts no certificates at all; install its package ca-certificates",
-            )?,
+            None => roots::client().ok_or(WebError::TrustsNobody)?,
         };
+        self.agree(stream, config).await
+    }
+
+    /// Whether something that is asked by HTTP speaks TLS, whatever its certificate.
+    pub async fn speaks_tls(&self) -> bool {
+        let (Ok(addresses), Ok(config)) = (self.look_up().await, trusting_anybody()) else {
+            return false;
+        };
+        let stream = match addresses.first() {
+            Some(address) => connect(*address).await,
+            None => return false,
+        };
+        let Ok(stream) = stream else { return false };
+        let agreed = self.agree(stream, config).await;
+        matches!(agreed, Ok(_) | Err(WebError::Alert(_)))
+    }
+
+    async fn agree(
+        &self,
+        stream: TcpStream,
+        config: ClientConfig,
+    ) -> Result<TlsStream<TcpStream>, WebError> {
+        let name = ServerName::try_from(self.host.clone()).map_err(WebError::told)?;
         let connector = TlsConnector::from(Arc::new(config));
         let agreed = timeout(PATIENCE, connector.connect(name, stream)).await;
         let agreed = agreed.map_err(|_| too_slow("did not agree on TLS"))?;
-        agreed.map_err(|error| error.to_string())
+        agreed.map_err(WebError::from)
     }
 }
 
 /// Connects to one address.
-pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, WebError> {
     let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
     let connected = connected.map_err(|_| too_slow("did not take a connection"))?;
-    connected.map_err(|error| error.to_string())
+    connected.map_err(WebError::told)
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<Reply, String> {
+) -> Result<Reply, WebError> {
     let exchanged = timeout(PATIENCE, async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends with the sender, or when the server closes.
@@ -241,67 +317,16 @@ async fn exchange(
     let (head, body) = exchanged
         .await
         .map_err(|_| too_slow("did not answer"))?
-        .map_err(|error| innermost(&error))?;
+        .map_err(|error| WebError::told(innermost(&error)))?;
     Ok(Reply {
         status: head.status,
         headers: head.headers,
-        body: body.map_err(|error| innermost(&*error))?,
+        body: body.map_err(|error| WebError::told(innermost(&*error)))?,
     })
 }
 
-/// Takes any certificate. This is for the server of the configuration at hand, on this machine, which is asked
-/// whether it is there and told nothing; its certificate may be for a name that leads elsewhere, or from an
-/// authority that only clients trust.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
-}
-
-fn trusting_anybody() -> Result<ClientConfig, String> {
-    let provider = Arc::new(ring::default_provider());
-    let any = Arc::new(AnyCertificate(provider.signature_verification_algorithms));
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let config = config.dangerous().with_custom_certificate_verifier(any);
-    Ok(config.with_no_client_auth())
-}
-
-fn too_slow(what: &str) -> String {
-    format!("it {what} within {} s", PATIENCE.as_secs())
+fn too_slow(what: &str) -> WebError {
+    WebError::told(format!("it {what} within {} s", PATIENCE.as_secs()))
 }
 
 /// What the last cause of an error says, which hyper's own words leave out.

@@ -33,6 +33,8 @@ const MAX_LABEL_BYTES: usize = 63;
 const HTTP_PORT: u16 = 80;
 /// How many characters of a refused value an error repeats.
 const SHOWN_CHARS: usize = 60;
+/// How many wrong entries of a list an error repeats.
+const SHOWN_ENTRIES: usize = 5;
 
 pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     address(&Value::deserialize(from)?, "", "127.0.0.1", DEFAULT_PORT)
@@ -263,19 +265,35 @@ fn choice<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     })
 }
 
-/// Reads a list of texts; the refusal names the first entry that is wrong.
+/// Reads a list of texts; the refusal names the entries that are wrong.
 fn list<'de, D: Deserializer<'de>, T>(
     from: D,
     expected: &str,
     accept: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, D::Error> {
     let entries = read(from, expected, |value| value.as_array().cloned())?;
-    let accepted = entries.iter().map(|entry| {
-        let refusal =
-            || D::Error::custom(format!("must be {expected}; {} is not one", shown(entry)));
-        entry.as_str().and_then(&accept).ok_or_else(refusal)
-    });
-    accepted.collect()
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+    for entry in &entries {
+        match entry.as_str().and_then(&accept) {
+            Some(entry) => accepted.push(entry),
+            None => refused.push(shown(entry)),
+        }
+    }
+    let more = refused.len().saturating_sub(SHOWN_ENTRIES);
+    refused.truncate(SHOWN_ENTRIES);
+    let wrong = refused.join(", ");
+    match (refused.len(), more) {
+        (0, _) => Ok(accepted),
+        (1, _) => Err(D::Error::custom(format!(
+            "must be {expected}; {wrong} is not one"
+        ))),
+        (_, 0) => Err(D::Error::custom(format!(
+            "must be {expected}; {wrong} are none"
+        ))),
+        _ => Err(D::Error::custom(format!(
+            "must be {expected}; {wrong} and {more} more are none"
+        ))),
+    }
 }
 
 /// A value as TOML writes it, cut where it gets long.

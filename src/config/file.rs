@@ -11,6 +11,8 @@ use super::{ConfigError, names};
 
 /// Of a file that is not TOML so many mistakes are told: mostly one makes the others.
 const MOST_MISTAKES: usize = 20;
+/// What the parser says of a key or section that a file sets twice.
+const DUPLICATE: &str = "duplicate key";
 
 /// A file that has been read, with the name that the operator gave it.
 pub(super) struct File<'a> {
@@ -40,7 +42,12 @@ impl<'a> File<'a> {
                     ),
                 )
             } else {
-                ConfigError::new(path.display(), format!("cannot be read: {error}"))
+                let fix = match error.kind() {
+                    ErrorKind::IsADirectory => "it is a folder, so name a file in it",
+                    ErrorKind::PermissionDenied => "let this user read it, or name another",
+                    _ => "name another, or none",
+                };
+                ConfigError::new(path.display(), format!("cannot be read: {error}; {fix}"))
             }
         })?;
         String::from_utf8(bytes)
@@ -61,8 +68,18 @@ impl<'a> File<'a> {
         let (document, errors) = DeTable::parse_recoverable(&self.text);
         if !errors.is_empty() {
             let tell = |error: toml::de::Error| {
-                let start = error.span().map_or(0, |span| span.start);
-                ConfigError::new(self.place(start), error.message())
+                let span = error.span().unwrap_or_default();
+                let place = self.place(span.start);
+                match (error.message(), self.text.get(span)) {
+                    // The parser does not say which.
+                    (DUPLICATE, Some(key)) => ConfigError::new(
+                        place,
+                        format!(
+                            "{DUPLICATE} {key:?}; it stands further up already, so have it once"
+                        ),
+                    ),
+                    (message, _) => ConfigError::new(place, message),
+                }
             };
             return Err(errors.into_iter().take(MOST_MISTAKES).map(tell).collect());
         }

@@ -50,6 +50,18 @@ pub struct Loaded {
     pub origins: BTreeMap<String, Origin>,
     /// Where each value stands that somebody set, as a mistake names it, by `section.key`.
     pub places: BTreeMap<String, String>,
+    /// The file that was read, if one was named.
+    pub file: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// What was looked at, in words.
+    pub fn sources(&self) -> String {
+        match &self.file {
+            Some(file) => format!("\"{}\", the environment and the flags", file.display()),
+            None => "the environment and the flags alone, since no file is named".to_owned(),
+        }
+    }
 }
 
 /// Where a value came from.
@@ -193,6 +205,7 @@ impl Merge {
                 config,
                 origins,
                 places: BTreeMap::new(),
+                file: None,
             },
             refused: BTreeSet::new(),
             errors: Vec::new(),
@@ -208,6 +221,7 @@ impl Merge {
             Ok(entries) => entries,
             Err(errors) => return self.errors.extend(errors),
         };
+        self.loaded.file = Some(path.to_owned());
         for entry in entries {
             if !self.loaded.origins.contains_key(&entry.name) {
                 let problem = self.unknown(&entry.name, &entry.value);

@@ -77,21 +77,33 @@ fn last(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(_, key)| key)
 }
 
-/// How many characters have to be put in, left out or changed to make one name the other
-/// (Levenshtein). Of lengths far apart it tells only how far, so that a huge name costs nothing.
+/// How many characters have to be put in, left out, changed or swapped with the next to make one name the
+/// other (Damerau and Levenshtein). Of lengths far apart it tells only how far, so that a huge name costs
+/// nothing.
 fn edits(from: &str, to: &str) -> usize {
     let apart = from.len().abs_diff(to.len());
     if apart > to.len() {
         return apart;
     }
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    // The row before it, and the letter that one is about.
+    let mut above: Option<(Vec<usize>, char)> = None;
     for (i, a) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in to.chars().enumerate() {
-            let changed = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        let mut next = vec![i + 1];
+        for (j, b) in to.iter().enumerate() {
+            let changed = row[j] + usize::from(a != *b);
+            let mut least = changed.min(next[j] + 1).min(row[j + 1] + 1);
+            if let Some((above, before)) = &above
+                && j > 0
+                && to[j - 1] == a
+                && before == b
+            {
+                least = least.min(above[j - 1] + 1);
+            }
+            next.push(least);
         }
+        above = Some((std::mem::replace(&mut row, next), a));
     }
-    row[to.chars().count()]
+    row[to.len()]
 }

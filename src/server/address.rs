@@ -41,6 +41,14 @@ pub fn is_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) ->
     is_near && headers.contains_key(FORWARDED_FOR) && !trusted.iter().any(|net| net.contains(&peer))
 }
 
+/// Whether the other end of a connection names somebody for whom it speaks, which says nothing about whether
+/// it is believed.
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
+    let line = headers.get_all(FORWARDED_FOR).iter().next_back();
+    let entry = line.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    entry.and_then(parse).is_some()
+}
+
 /// Reads `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, the first and the last also with a port, as
 /// some proxies add it.
 fn parse(entry: &[u8]) -> Option<IpAddr> {

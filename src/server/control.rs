@@ -12,18 +12,17 @@ mod listener;
 mod place;
 mod shown;
 
-pub use client::{AskError, ask, is_served};
+pub use client::{AskError, ask, is_served, whereabouts};
 pub use copies::Copies;
 pub use imports::{ENTRIES_BYTES, ImportStep};
 pub use listener::Control;
-pub use shown::{Live, Room, Session, Stats};
+pub use shown::{Live, Origin, Room, Session, Stats, Whereabouts};
 
-use super::witness::{Seen, Witness};
+use super::witness::Witness;
 use crate::chat::{Chat, Code, Error, ImportCheck, NewAccount, Page};
 use crate::model::{EmailAddress, RoomId, Secret, ServerRole, SessionId, User, Username};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +112,8 @@ pub enum Request {
         /// The word, which nobody else knows.
         word: String,
     },
+    /// Say where the server is.
+    Whereabouts,
     /// Begin a copy of the database, in the data folder.
     BeginCopy,
     /// Say how far a copy is. One that is not asked about for 10 s is removed.
@@ -207,6 +208,8 @@ pub struct Desk {
     pub copies: Copies,
     /// Who came by a request of the command line's own.
     pub witness: Witness,
+    /// Where the server is, if one runs.
+    pub whereabouts: Option<Whereabouts>,
 }
 
 /// What came of a request.
@@ -244,6 +247,8 @@ pub enum Answer {
     Stats(Stats),
     /// Where a request came from, once it has.
     Witness(Option<Origin>),
+    /// Where the server is; nothing when none runs.
+    Whereabouts(Option<Whereabouts>),
     /// A copy of the database.
     Copy(CopyState),
     /// What of an import is here already.
@@ -255,23 +260,6 @@ pub enum Answer {
     },
     /// It is done, and there is nothing to say.
     Done,
-}
-
-/// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Origin {
-    /// The other end of its connection.
-    pub peer: IpAddr,
-    /// Whom the server takes for the client.
-    pub client: IpAddr,
-}
-
-impl From<Seen> for Origin {
-    fn from(seen: Seen) -> Self {
-        let Seen { peer, client } = seen;
-        Self { peer, client }
-    }
 }
 
 /// How far a copy of the database is.
@@ -338,6 +326,7 @@ async fn act(desk: &Desk, request: &Request) -> Result<Outcome, Error> {
         chat,
         copies,
         witness,
+        whereabouts,
     } = desk;
     let user = match request.clone() {
         Request::AddUser {
@@ -399,6 +388,7 @@ async fn act(desk: &Desk, request: &Request) -> Result<Outcome, Error> {
         Request::Witness { word } => {
             return Ok(Ok(Answer::Witness(witness.ask(&word).map(Into::into))));
         }
+        Request::Whereabouts => return Ok(Ok(Answer::Whereabouts(whereabouts.clone()))),
         Request::BeginCopy => return Ok(copies.begin().await),
         Request::AskCopy { number } => return Ok(copies.ask(number)),
         Request::EndCopy { number } => return Ok(copies.end(number).await),

@@ -5,6 +5,7 @@ mod secret;
 
 pub use import_place::ImportPlace;
 pub(super) use secret::{SECRET, SECRET_MAX_BYTES, is_secret, secret_in};
+pub use secret::{SecretError, check_secret};
 
 use crate::store::backup::give_to_owner;
 use crate::store::log_of;

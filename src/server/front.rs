@@ -1,6 +1,6 @@
 //! What every request passes before a shell sees it: its id, its client's address, its origin.
 
-use super::address::{client_address, is_unnamed_proxy};
+use super::address::{client_address, is_forwarded, is_unnamed_proxy};
 use super::control::Desk;
 use super::headers::harden;
 use super::listener::PeerAddress;
@@ -120,8 +120,12 @@ impl Front {
                 warn_of_proxy(peer.ip());
             }
             if let (WITNESSED, Some(query)) = (request.uri().path(), request.uri().query()) {
-                let (peer, client) = (peer.ip(), address);
-                self.witness.see(query, Seen { peer, client });
+                let seen = Seen {
+                    peer: peer.ip().to_canonical(),
+                    client: address,
+                    is_forwarded: is_forwarded(request.headers()),
+                };
+                self.witness.see(query, seen);
             }
             request.extensions_mut().insert(ClientAddress(address));
         }

@@ -28,7 +28,7 @@ use crate::realtime::gate::{Gate, GateLimits};
 use crate::realtime::{Entrance, Realtime, run_fanout};
 use crate::store::{Outbox, Store};
 use connections::Connections;
-use control::{Control, Copies, Desk};
+use control::{Control, Copies, Desk, Whereabouts};
 use data_folder::DataFolder;
 use limits::ConnectionLimits;
 use listener::serve_in;
@@ -134,6 +134,7 @@ impl Server {
             chat: chat.clone(),
             copies: copies.clone(),
             witness: Witness::default(),
+            whereabouts: Some(Whereabouts::of(&config, address)),
         };
         let service = front::service(&config, entrance.clone(), router, &desk);
         let control = Control::open(&folder, desk)?;
@@ -296,6 +297,7 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
         chat,
         copies: Copies::new(&folder, store.clone())?,
         witness: Witness::default(),
+        whereabouts: None,
     };
     Ok(Offline {
         desk,
@@ -324,7 +326,7 @@ async fn open(
     config: &Arc<Config>,
     clock: Clock,
 ) -> Result<(Store, Outbox, Arc<Chat>), StartError> {
-    let kept = folder.secret()?;
+    let kept = folder.secret().map_err(io::Error::from)?;
     if kept.is_some() && !folder.has_begun() {
         tracing::warn!(
             folder = %folder.path().display(),
@@ -340,7 +342,8 @@ async fn open(
     .await?;
     let is_kept = kept.is_some();
     // After the database, so that a start which comes to no end leaves no secret without one.
-    let secret = kept.map_or_else(|| folder.make_secret(), Ok)?;
+    let secret = kept.map_or_else(|| folder.make_secret(), Ok);
+    let secret = secret.map_err(io::Error::from)?;
     let (known, config) = (store.clone(), config.clone());
     let chat = aside(move || Ok(Chat::new(known, config, clock, &secret)?)).await?;
     let signed_out = if is_kept {

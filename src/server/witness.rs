@@ -25,6 +25,8 @@ pub struct Seen {
     pub peer: IpAddr,
     /// Whom the server takes for the client: the same, or whom a trusted proxy names.
     pub client: IpAddr,
+    /// Whether the other end names somebody for whom it speaks, who may be itself.
+    pub is_forwarded: bool,
 }
 
 impl Witness {

@@ -206,6 +206,10 @@ fn a_named_file_that_is_missing_or_a_folder_is_refused_as_that() {
     assert_eq!(refusal.to_string(), format!("--config: {expected}"));
     let refusal = load_env(&[("CHATD_CONFIG", "/")]).unwrap_err().to_string();
     assert!(refusal.starts_with("/: cannot be read: "), "{refusal}");
+    assert!(
+        refusal.ends_with("; it is a folder, so name a file in it"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -218,9 +222,11 @@ listen = "127.0.0.1:1" => 1:1: unknown key "listen"; did you mean "server.listen
 limits.max_connections = 5 => 1:8: unknown key "limits.max_connections"; did you mean "server.max_connections"?
 log.colour = 1 => 1:5: unknown key "log.colour"; known here: "log.format", "log.level"
 [limit] => 1:2: unknown section "limit"; did you mean "limits"?
+[tsl] => 1:2: unknown section "tsl"; did you mean "tls"?
 [database] => 1:2: unknown section "database"; the sections are accounts, data, limits, log, metrics, rooms, server, tls
 server = 5 => 1:1: "server" is a section; write [server] on a line of its own
 [[server]] => 1:3: "server" is a section; write [server] on a line of its own
+log = { level = "info", level = "warn" } => 1:25: duplicate key "level"; it stands further up already, so have it once
 "#;
     assert_files_refused(cases);
 }

@@ -11,30 +11,19 @@ const DAY: i64 = 86_400;
 /// What renews certificates by itself does so earlier than so many days before their end.
 const DAYS_LEFT: i64 = 14;
 
-/// In the error about a certificate of an authority that a server shows as its own.
-const OF_AUTHORITY: &str = "CaUsedAsEndEntity";
-
 /// Agrees on TLS, and looks at the certificate. Says whether there is any point in going on.
 pub(super) async fn look(site: &Site, stream: TcpStream, report: &mut Report) -> bool {
     let secured = match site.secure(stream).await {
         Ok(secured) => secured,
-        Err(error) if error.contains(OF_AUTHORITY) => {
-            report.problem(
-                "TLS fails: the certificate is one of an authority, and none of a server",
-                "browsers may take it, but programs do not; \"openssl req -x509\" makes one of a server with \
-                 \"-addext basicConstraints=critical,CA:FALSE\"",
-            );
-            return false;
-        }
         Err(error) => {
-            report.problem(
-                format!("TLS fails: {error}"),
+            let fix = error.fix(site);
+            let fix = fix.unwrap_or_else(|| {
                 format!(
-                    "the certificate must be good now, for {}, and from an authority that this machine trusts, \
-                     with all intermediate certificates; look at what the server or the proxy in front of it shows",
+                    "look at what the server or the proxy in front of it shows for {}, and at its log",
                     site.host
-                ),
-            );
+                )
+            });
+            report.problem(format!("TLS fails: {error}"), fix);
             return false;
         }
     };

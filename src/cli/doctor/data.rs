@@ -1,9 +1,9 @@
 //! The data folder: whose it is, who may look, how much room there is, how quick its disk is.
 
 use super::super::stats::size;
-use super::Report;
+use super::{Report, advice};
 use crate::config::Config;
-use crate::server::data_folder::{DataFolder, absolute, database_in};
+use crate::server::data_folder::{DataFolder, absolute, check_secret, database_in};
 use crate::store::Error;
 use crate::store::backup::first_damage;
 use rustix::fs::statvfs;
@@ -57,6 +57,9 @@ pub(super) fn look(config: &Config, report: &mut Report) {
     if !is_usable(&folder, &found, &shown, report) {
         return;
     }
+    if let Err(error) = check_secret(&folder) {
+        report.problem(error.what(), error.fix());
+    }
     database(&folder, report);
     room(&folder, report);
     speed(&folder, report);
@@ -68,10 +71,11 @@ fn is_usable(folder: &Path, found: &Metadata, shown: &str, report: &mut Report) 
     if owner != me.as_raw() && !me.is_root() {
         report.problem(
             format!(
-                "{shown} belongs to the user {owner}, and you are {}",
-                me.as_raw()
+                "{shown} belongs to the user {}, and you are {}",
+                advice::user(owner),
+                advice::user(me.as_raw())
             ),
-            format!("run this as its owner: sudo -u '#{owner}' chatd doctor"),
+            format!("run this as its owner: {}", advice::as_user(owner)),
         );
         return false;
     }

@@ -8,7 +8,7 @@ use crate::server::tls::files::Files;
 use crate::server::{ListenError, control, descriptors};
 use crate::store::sqlite_version;
 use http::header::DATE;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -41,7 +41,11 @@ pub(super) fn look(report: &mut Report) {
 /// Looks at whether the server of a configuration runs, or could.
 pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
     let runs = control::is_served(&config.data.dir).await;
-    let site = Site::of(config);
+    let running = control::whereabouts(&config.data.dir).await.ok().flatten();
+    let site = match &running {
+        Some(running) => Site::at(running.address, running.is_https, config),
+        None => Site::of(config),
+    };
     if runs {
         report.ok("a server runs on the data folder");
     } else if DataFolder::is_owned(&config.data.dir).unwrap_or(false) {
@@ -57,13 +61,21 @@ pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
     if let (true, Some(Ok(reply))) = (runs, &answer) {
         ready(reply, report);
     }
-    if runs && matches!(answer, Some(Ok(_))) {
-        report.ok(format!("{} is the running server's", config.server.listen));
+    let listen = config.server.listen;
+    let real = running.map(|running| running.address);
+    // Port 0 is any.
+    let is_there =
+        real.is_none_or(|real| real == listen || (real.ip(), 0) == (listen.ip(), listen.port()));
+    if runs && is_there && matches!(answer, Some(Ok(_))) {
+        report.ok(format!(
+            "{} is the running server's",
+            real.unwrap_or(listen)
+        ));
     } else {
-        ports(config, runs, report);
+        ports(config, runs, real, report);
     }
-    if let Err(error) = Files::check(&config.tls) {
-        report.problem(error.what(), error.fix().unwrap_or("see to the file"));
+    for fault in Files::faults(config) {
+        report.problem(fault.what(), fault.fix().unwrap_or("see to the file"));
     }
     files(config, report);
 }
@@ -102,7 +114,7 @@ pub(super) fn same_time(reply: &Reply, report: &mut Report) {
 }
 
 /// Looks at whether the server can have its ports.
-fn ports(config: &Config, runs: bool, report: &mut Report) {
+fn ports(config: &Config, runs: bool, real: Option<SocketAddr>, report: &mut Report) {
     let ports = [
         ("server.listen", Some(config.server.listen)),
         ("tls.redirect_from", config.tls.redirect_from),
@@ -110,11 +122,19 @@ fn ports(config: &Config, runs: bool, report: &mut Report) {
     ];
     for (setting, address) in ports {
         let Some(address) = address else { continue };
+        // The others may be the running server's, wherever its command line put it.
+        if real.is_some() && setting != "server.listen" {
+            continue;
+        }
         match TcpListener::bind(address) {
-            Ok(_) if runs && address.port() != 0 => report.warn(
-                format!("the running server does not listen on {address}, as {setting} says"),
-                "run this with the configuration and the environment of the server",
-            ),
+            Ok(_) if runs && address.port() != 0 => {
+                let place = real.map_or_else(String::new, |real| format!("; it listens on {real}"));
+                report.warn(
+                    format!("the running server does not listen on {address}, as {setting} says{place}"),
+                    "run this with the configuration and the environment of the server; where its command line \
+                     says --listen, nothing is wrong",
+                );
+            }
             Ok(_) => report.ok(format!("{address} is free to listen on")),
             Err(error) => {
                 let refused = ListenError {

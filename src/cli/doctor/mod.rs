@@ -1,7 +1,9 @@
 //! `chatd doctor`: what commonly breaks. Each part looks at one thing and changes nothing.
 
+mod advice;
 mod certificate;
 mod data;
+mod here;
 mod machine;
 mod outside;
 
@@ -15,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatd doctor --config /etc/chatd/config.toml     look at this machine
   chatd doctor --url https://chat.example.org      look from outside, too
+  SSL_CERT_FILE=house.pem chatd doctor --url https://chat.lan   by one's own CA
   chatd doctor --json | jq '.[] | select(.state != \"ok\")'
 
 Run it as the user who runs the server, with the server's configuration; the server may run meanwhile. \
@@ -134,7 +137,7 @@ impl Doctor {
 fn configuration(places: Places, report: &mut Report) -> Option<Config> {
     match places.load(None, None) {
         Ok(loaded) => {
-            report.ok("the configuration is sound");
+            report.ok(format!("the configuration is sound: {}", loaded.sources()));
             Some(loaded.config)
         }
         Err(errors) => {

@@ -1,12 +1,9 @@
 //! The server as its clients reach it: name, connection, TLS, and what a proxy in front of it lets through.
 
-use super::super::web::{Reply, Site, connect};
-use super::Report;
-use super::certificate;
+use super::super::web::{Reply, Site, WebError, connect};
 use super::machine::same_time;
+use super::{Report, certificate, here};
 use crate::config::Config;
-use crate::server::control::{self, Answer, Origin};
-use crate::server::data_folder::DataFolder;
 use http::header::{
     CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -30,22 +27,29 @@ pub(super) async fn look(site: &Site, config: Option<&Config>, report: &mut Repo
     let Some(stream) = reach(site, report).await else {
         return;
     };
-    if !is_private(site, stream, report).await || !is_chatd(site, report).await {
+    if site.is_https {
+        if !certificate::look(site, stream, report).await {
+            return;
+        }
+    } else {
+        // Who takes one connection after another would wait for a request on it.
+        drop(stream);
+    }
+    if !is_chatd(site, report).await {
         return;
+    }
+    if !site.is_https {
+        plain(site, report);
     }
     websocket(site, report).await;
     polling(site, report).await;
-    if let Some(config) = config.filter(|config| is_served_here(config)) {
-        compare(site, config, report);
-        forwarded(site, config, report).await;
+    if let Some(config) = config {
+        here::look(site, config, report).await;
     }
 }
 
-/// Whether nobody on the way can listen, or nobody has to be kept from it. Says whether to go on.
-async fn is_private(site: &Site, stream: TcpStream, report: &mut Report) -> bool {
-    if site.is_https {
-        return certificate::look(site, stream, report).await;
-    }
+/// Whether nobody has to be kept from listening on the way.
+fn plain(site: &Site, report: &mut Report) {
     if is_loopback(site) {
         report.ok("HTTP without TLS, which does not leave this machine");
     } else {
@@ -54,7 +58,6 @@ async fn is_private(site: &Site, stream: TcpStream, report: &mut Report) -> bool
             "set TLS up, by a reverse proxy or by chatd itself, and use https://",
         );
     }
-    true
 }
 
 /// Looks the name up and connects to all of its addresses; gives the first connection.
@@ -98,26 +101,26 @@ fn listed(addresses: &[SocketAddr]) -> String {
 
 /// Whether it is a chatd that answers.
 async fn is_chatd(site: &Site, report: &mut Report) -> bool {
-    let reply = match site.get("/healthz").await {
-        Ok(reply) => reply,
-        Err(error) => {
-            let fix = "look at the log of the server, and of the proxy in front of it";
-            report.problem(format!("/healthz is not answered: {error}"), fix);
+    let answer = site.get("/healthz").await;
+    let reply = match &answer {
+        Ok(reply) if reply.status == StatusCode::OK && reply.body == "ok\n" => reply,
+        _ => {
+            let (what, fix) = site.explain(&answer).await;
+            let otherwise = match answer {
+                Ok(_) => {
+                    "let the proxy pass all paths on to chatd as they are, and look whether it runs"
+                }
+                Err(_) => "look at the log of the server, and of the proxy in front of it",
+            };
+            report.problem(
+                format!("/healthz is not answered as a chatd does: {what}"),
+                fix.unwrap_or_else(|| otherwise.to_owned()),
+            );
             return false;
         }
     };
-    if reply.status != StatusCode::OK || reply.body != "ok\n" {
-        report.problem(
-            format!(
-                "/healthz answers {}, which is not what a chatd says",
-                reply.status
-            ),
-            "let the proxy pass all paths on to chatd as they are, and look whether it runs",
-        );
-        return false;
-    }
     report.ok("a chatd answers");
-    same_time(&reply, report);
+    same_time(reply, report);
     true
 }
 
@@ -144,7 +147,7 @@ async fn websocket(site: &Site, report: &mut Report) {
             return too_many(report);
         }
         Ok(reply) => format!("it answers {}", reply.status),
-        Err(error) => error,
+        Err(error) => error.to_string(),
     };
     report.warn(
         format!("WebSockets do not come through: {told}"),
@@ -173,9 +176,9 @@ enum Stopped {
     Because(String),
 }
 
-impl From<String> for Stopped {
-    fn from(why: String) -> Self {
-        Self::Because(why)
+impl From<WebError> for Stopped {
+    fn from(error: WebError) -> Self {
+        Self::Because(error.to_string())
     }
 }
 
@@ -186,7 +189,8 @@ async fn poll(site: &Site) -> Result<(), Stopped> {
         Some(Ok(open)) => open["sid"].as_str(),
         _ => None,
     };
-    let sid = sid.ok_or_else(|| "the answer is none of Socket.IO's".to_owned())?;
+    let sid =
+        sid.ok_or_else(|| Stopped::Because("the answer is none of Socket.IO's".to_owned()))?;
     let path = format!("{POLLING}&sid={sid}");
     let post = || Request::post(&path).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
     answered(&site.send(post(), CONNECT).await?)?;
@@ -220,82 +224,6 @@ fn too_many(report: &mut Report) {
         "if a proxy stands in front of the server, name it in server.trusted_proxies, or all of its clients \
          share one address; else wait, and try again",
     );
-}
-
-/// Whether the configuration at hand is that of a server with data on this machine.
-fn is_served_here(config: &Config) -> bool {
-    DataFolder::has_database(&config.data.dir).unwrap_or(false)
-}
-
-/// Holds the configuration against how the server is reached.
-fn compare(site: &Site, config: &Config, report: &mut Report) {
-    let server = &config.server;
-    let fix = format!("set server.public_url = \"{site}\", and start the server again");
-    let public: Result<Site, _> = server.public_url.parse();
-    match public {
-        Ok(public) if public == *site => report.ok("server.public_url says the same"),
-        Ok(public) => report.problem(
-            format!("server.public_url is {public}, so that links of invites lead there and not to {site}"),
-            fix,
-        ),
-        Err(_) if Site::of(config).as_ref() == Some(site) => {
-            report.ok("server.public_url is not set, and need not be for this address");
-        }
-        Err(_) => report.problem(
-            "server.public_url is not set, so that links of invites lead to the server's own address".to_owned(),
-            fix,
-        ),
-    }
-}
-
-/// Finds out whom the server of this configuration takes for the client of a request that comes from outside.
-async fn forwarded(site: &Site, config: &Config, report: &mut Report) {
-    let word = uuid::Uuid::new_v4().simple().to_string();
-    let path = format!("/healthz?{word}");
-    let request = control::Request::Witness { word };
-    let ask = || control::ask(&config.data.dir, &request);
-    // Without a server on the folder there is nobody to ask.
-    let Ok(Ok(Answer::Witness(_))) = ask().await else {
-        return;
-    };
-    if let Err(error) = site.get(&path).await {
-        let fix = "look at the log of the server, and of the proxy in front of it";
-        return report.problem(format!("/healthz is not answered again: {error}"), fix);
-    }
-    let Ok(Ok(Answer::Witness(origin))) = ask().await else {
-        return;
-    };
-    let Some(Origin { peer, client }) = origin else {
-        return report.problem(
-            format!("what answers at {site} is not the server of this configuration"),
-            "name a URL and a configuration that belong together, or let the proxy pass queries on as they are",
-        );
-    };
-    let trusted = &config.server.trusted_proxies;
-    let is_trusted = trusted.iter().any(|network| network.contains(&peer));
-    // Something else speaks TLS for the server, or calls it from this machine for whoever called elsewhere.
-    let is_here = site
-        .look_up()
-        .await
-        .is_ok_and(|all| all.iter().all(|address| address.ip().is_loopback()));
-    let is_passed_on = (site.is_https && !config.tls.is_on()) || (peer.is_loopback() && !is_here);
-    match (is_passed_on, client == peer) {
-        (_, false) => report.ok(format!(
-            "the proxy at {peer} says for whom it speaks: the server takes you for {client}"
-        )),
-        (false, true) => report.ok(format!("the server takes you for {client}")),
-        (true, true) if is_trusted => report.problem(
-            format!("the proxy at {peer} does not say for whom it speaks: all clients have its address"),
-            "have it set X-Forwarded-For, as README shows for nginx",
-        ),
-        (true, true) => report.problem(
-            format!(
-                "a proxy at {peer} stands before the server, and server.trusted_proxies does not name it: all \
-                 clients have its address"
-            ),
-            format!("name it there, [\"{peer}\"], and have it set X-Forwarded-For"),
-        ),
-    }
 }
 
 fn is_loopback(site: &Site) -> bool {

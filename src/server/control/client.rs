@@ -1,6 +1,6 @@
 //! The command line's end of the control socket.
 
-use super::{Code, DEADLINE, LINE_BYTES, Outcome, Refusal, Request, place};
+use super::{Answer, Code, DEADLINE, LINE_BYTES, Outcome, Refusal, Request, Whereabouts, place};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -72,6 +72,17 @@ pub async fn ask(folder: &Path, request: &Request) -> Result<Outcome, AskError> 
 /// does a command that has the folder for itself.
 pub async fn is_served(folder: &Path) -> bool {
     connect(folder).await.is_ok()
+}
+
+/// Where the server of a folder is; nothing if it is of another version, which does not say.
+///
+/// # Errors
+/// [`AskError::Nobody`] when no server runs there.
+pub async fn whereabouts(folder: &Path) -> Result<Option<Whereabouts>, AskError> {
+    match ask(folder, &Request::Whereabouts).await? {
+        Ok(Answer::Whereabouts(found)) => Ok(found),
+        _ => Ok(None),
+    }
 }
 
 async fn connect(folder: &Path) -> io::Result<UnixStream> {

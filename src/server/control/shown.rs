@@ -1,8 +1,11 @@
-//! Rooms, sessions and sums, as the server's operator sees them.
+//! Rooms, sessions, sums and addresses, as the server's operator sees them.
 
+use super::super::witness::Seen;
 use crate::chat::Totals;
+use crate::config::Config;
 use crate::model::{KnownRoom, KnownSession};
 use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +135,52 @@ impl From<Totals> for Stats {
                 sockets: totals.sockets,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             }),
+        }
+    }
+}
+
+/// Where a running server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Whereabouts {
+    /// The address that is really listened on.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub is_https: bool,
+    /// What links begin with.
+    pub public_url: String,
+}
+
+impl Whereabouts {
+    /// Of a server of this configuration that listens there.
+    pub fn of(config: &Config, address: SocketAddr) -> Self {
+        Self {
+            address,
+            is_https: config.tls.is_on(),
+            public_url: config.server.public_url.clone(),
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// The other end of its connection.
+    pub peer: IpAddr,
+    /// Whom the server takes for the client.
+    pub client: IpAddr,
+    /// Whether the other end names somebody for whom it speaks.
+    #[serde(default)]
+    pub is_forwarded: bool,
+}
+
+impl From<Seen> for Origin {
+    fn from(seen: Seen) -> Self {
+        Self {
+            peer: seen.peer,
+            client: seen.client,
+            is_forwarded: seen.is_forwarded,
         }
     }
 }

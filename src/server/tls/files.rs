@@ -5,15 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{Error as TlsError, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, Error as TlsError, ServerConfig};
 use time::OffsetDateTime;
-use time::macros::format_description;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::fault::{Fault, day, names};
 use super::{offer_http, server_config};
-use crate::config;
+use crate::config::{self, Config};
 
 /// Where they are.
 #[derive(Debug, Clone)]
@@ -52,6 +54,15 @@ pub enum FilesError {
         /// Its last day.
         until: String,
     },
+    /// Nobody who comes by the public address would take it.
+    Elsewhere {
+        /// The file.
+        path: PathBuf,
+        /// The host of that address.
+        host: String,
+        /// The names that it is for.
+        names: String,
+    },
     /// TLS cannot be spoken with it.
     Unusable {
         /// The certificate's file.
@@ -67,9 +78,10 @@ impl FilesError {
         match self {
             Self::Unreadable { key, .. } => key,
             Self::NoKey(_) | Self::Mismatch { .. } => "tls.key",
-            Self::NoCertificate(_) | Self::Expired { .. } | Self::Unusable { .. } => {
-                "tls.certificate"
-            }
+            Self::NoCertificate(_)
+            | Self::Expired { .. }
+            | Self::Elsewhere { .. }
+            | Self::Unusable { .. } => "tls.certificate",
         }
     }
 
@@ -97,10 +109,20 @@ impl FilesError {
                 "the certificate \"{}\" of tls.certificate has expired, on {until}",
                 path.display()
             ),
-            Self::Unusable { path, error } => format!(
-                "the certificate \"{}\" of tls.certificate cannot be used with its key: {error}",
+            Self::Elsewhere { path, host, names } => format!(
+                "the certificate \"{}\" of tls.certificate is for {names}, and not for {host} of server.public_url",
                 path.display()
             ),
+            Self::Unusable { path, error } => {
+                let why = fault(error).map_or_else(
+                    || format!("cannot be used with its key: {error}"),
+                    |fault| fault.what,
+                );
+                format!(
+                    "the certificate \"{}\" of tls.certificate {why}",
+                    path.display()
+                )
+            }
         }
     }
 
@@ -120,8 +142,19 @@ impl FilesError {
             ),
             Self::Mismatch { .. } => Some("name the two that were made together"),
             Self::Expired { .. } => Some("renew it"),
-            Self::Unusable { .. } => None,
+            Self::Elsewhere { .. } => Some(
+                "name one that is for it, or put server.public_url right; where a proxy shows another to clients, \
+                 name the proxy in server.trusted_proxies",
+            ),
+            Self::Unusable { error, .. } => fault(error).map(|fault| fault.fix),
         }
+    }
+}
+
+fn fault(error: &TlsError) -> Option<Fault> {
+    match error {
+        TlsError::InvalidCertificate(error) => Fault::of(error),
+        _ => None,
     }
 }
 
@@ -154,6 +187,22 @@ impl Files {
         Ok(())
     }
 
+    /// All that is wrong with those of a configuration, and with what they are for.
+    pub fn faults(config: &Config) -> Vec<FilesError> {
+        if !config.tls.has_files() {
+            return Vec::new();
+        }
+        let files = Self::of(&config.tls);
+        let faults = match (files.chain(), files.private_key()) {
+            (Ok(chain), Ok(key)) => {
+                let named = files.check_name(&chain, config);
+                [files.join(chain, key).map(drop), named]
+            }
+            (chain, key) => [chain.map(drop), key.map(drop)],
+        };
+        faults.into_iter().filter_map(Result::err).collect()
+    }
+
     /// Reads them for new connections.
     pub(super) fn load(&self) -> Result<Arc<ServerConfig>, FilesError> {
         let (config, validity) = self.read()?;
@@ -169,17 +218,35 @@ impl Files {
     }
 
     fn read(&self) -> Result<(Arc<ServerConfig>, Validity), FilesError> {
-        let certificates = contents("tls.certificate", &self.certificate)?;
-        let chain: Result<Vec<_>, PemError> =
-            CertificateDer::pem_slice_iter(&certificates).collect();
-        let chain = chain.unwrap_or_default();
-        let validity = chain.first().and_then(Validity::of);
-        let Some(validity) = validity else {
-            return Err(FilesError::NoCertificate(self.certificate.clone()));
-        };
-        let key = PrivateKeyDer::from_pem_slice(&contents("tls.key", &self.key)?)
-            .map_err(|_| FilesError::NoKey(self.key.clone()))?;
-        let config = server_config().with_single_cert(chain, key);
+        self.join(self.chain()?, self.private_key()?)
+    }
+
+    fn chain(&self) -> Result<Chain, FilesError> {
+        let text = contents("tls.certificate", &self.certificate)?;
+        let certificates: Result<Vec<_>, PemError> =
+            CertificateDer::pem_slice_iter(&text).collect();
+        let certificates = certificates.unwrap_or_default();
+        let validity = certificates.first().and_then(Validity::of);
+        let validity =
+            validity.ok_or_else(|| FilesError::NoCertificate(self.certificate.clone()))?;
+        Ok(Chain {
+            certificates,
+            validity,
+        })
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, FilesError> {
+        let text = contents("tls.key", &self.key)?;
+        PrivateKeyDer::from_pem_slice(&text).map_err(|_| FilesError::NoKey(self.key.clone()))
+    }
+
+    /// Looks whether the two belong together, and are good now.
+    fn join(
+        &self,
+        chain: Chain,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(Arc<ServerConfig>, Validity), FilesError> {
+        let config = server_config().with_single_cert(chain.certificates, key);
         let config = config.map_err(|error| match error {
             TlsError::InconsistentKeys(_) => FilesError::Mismatch {
                 certificate: self.certificate.clone(),
@@ -190,6 +257,7 @@ impl Files {
                 error,
             },
         })?;
+        let validity = chain.validity;
         if validity.until < OffsetDateTime::now_utc() {
             return Err(FilesError::Expired {
                 path: self.certificate.clone(),
@@ -198,6 +266,39 @@ impl Files {
         }
         Ok((offer_http(config), validity))
     }
+
+    /// Looks whether clients who come by the public address get a certificate for its host. Where a proxy is
+    /// named they may get one of the proxy's.
+    fn check_name(&self, chain: &Chain, config: &Config) -> Result<(), FilesError> {
+        let url: Option<http::Uri> = config.server.public_url.parse().ok();
+        let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let Ok(name) = ServerName::try_from(host) else {
+            return Ok(());
+        };
+        // One that cannot be read is told otherwise.
+        let parsed = chain.certificates.first().map(ParsedCertificate::try_from);
+        let Some(Ok(certificate)) = parsed else {
+            return Ok(());
+        };
+        match verify_server_name(&certificate, &name) {
+            Err(TlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
+                presented,
+                ..
+            })) if config.server.trusted_proxies.is_empty() => Err(FilesError::Elsewhere {
+                path: self.certificate.clone(),
+                host: host.to_owned(),
+                names: names(&presented),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A certificate with those that vouch for it.
+struct Chain {
+    certificates: Vec<CertificateDer<'static>>,
+    validity: Validity,
 }
 
 /// From when and until when a certificate is good.
@@ -223,10 +324,4 @@ fn contents(key: &'static str, path: &Path) -> Result<Vec<u8>, FilesError> {
         path: path.to_owned(),
         error,
     })
-}
-
-/// A day as people write it (ISO 8601).
-fn day(time: OffsetDateTime) -> String {
-    let form = format_description!("[year]-[month]-[day]");
-    time.format(&form).unwrap_or_else(|_| time.to_string())
 }

@@ -4,6 +4,7 @@
 //! by ALPN (RFC 7301), and `acme-tls/1` to the authority that looks whether a name is ours (RFC 8737).
 
 mod acme;
+pub(crate) mod fault;
 pub mod files;
 pub(crate) mod roots;
 mod stream;

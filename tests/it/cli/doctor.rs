@@ -5,13 +5,17 @@ mod proxy;
 use super::{Place, Ran, Running, place};
 use chatd::server::data_folder::DataFolder;
 use proxy::{Habit, Proxy, proxy};
-use rcgen::{BasicConstraints, IsCa};
+use rcgen::{BasicConstraints, DistinguishedName, IsCa};
 use rustix::process::geteuid;
 use serde_json::Value;
-use std::fs::{Permissions, create_dir, set_permissions, write};
+use std::fs::{Permissions, copy, create_dir, hard_link, set_permissions, write};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+
+/// A user of the machine who has no files.
+const NOBODY: u32 = 65_534;
 
 /// What it finds with these arguments and variables.
 fn look(place: &Place, args: &str, env: &[(&str, &str)]) -> Ran {
@@ -123,11 +127,6 @@ fn a_folder_that_is_missing_empty_open_to_others_or_none_is_told() {
     let found = look(&place, "doctor --data-dir file", &[]);
     found.ended(1, &[]);
     found.found("problem", "is no folder", "--data-dir");
-    if !geteuid().is_root() {
-        let found = look(&place, "doctor --data-dir /usr", &[]);
-        found.ended(1, &[]);
-        found.found("problem", "belongs to the user 0", "chown -R");
-    }
 }
 
 #[test]
@@ -218,7 +217,11 @@ fn what_answers_and_is_no_chatd_is_told() {
     });
     let found = look(&place, &format!("doctor --url http://{address}"), &[]);
     found.ended(1, &[]);
-    found.found("problem", "is not what a chatd says", "pass all paths on");
+    found.found(
+        "problem",
+        "is not answered as a chatd does",
+        "pass all paths on",
+    );
 }
 
 #[test]
@@ -229,8 +232,8 @@ fn behind_a_proxy_it_finds_out_whose_address_the_server_sees() {
     command.env(proxies.0, proxies.1);
     let mut server = place.start(command);
     server.wait_until_ready();
-    let [good, silent] =
-        [Habit::Forwards, Habit::Nothing].map(|habit| proxy(&place, server.address, 60, habit));
+    let habits = [Habit::Forwards, Habit::ForwardsItself, Habit::Nothing];
+    let [good, near, silent] = habits.map(|habit| proxy(&place, server.address, 60, habit));
     let ask = |proxy: &Proxy, server: &Running, env: &[(&str, &str)]| {
         let url = format!("https://localhost:{}", proxy.address.port());
         let trust = ("SSL_CERT_FILE", proxy.certificate.to_str().unwrap());
@@ -240,6 +243,11 @@ fn behind_a_proxy_it_finds_out_whose_address_the_server_sees() {
     };
     let found = ask(&good, &server, &[proxies]);
     found.found("ok", "the server takes you for 203.0.113.7", "");
+    found.ended(0, &[]);
+    // Asked on the proxy's own machine the server sees the same address twice, and rightly so.
+    let found = ask(&near, &server, &[proxies]);
+    let told = "says for whom it speaks: the server takes you for 127.0.0.1";
+    found.found("ok", told, "");
     found.ended(0, &[]);
     let found = ask(&silent, &server, &[proxies]);
     let told = "the proxy at 127.0.0.1 does not say for whom it speaks";
@@ -287,9 +295,12 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
     found.ended(1, &[]);
     found.found(
         "problem",
-        "TLS fails: invalid peer certificate",
-        "localhost",
+        "TLS fails: the certificate is not signed by the authority that it names",
+        "SSL_CERT_FILE",
     );
+    // Without a public URL links lead elsewhere, which is no more than a warning.
+    let found = look_at(&place, &server, &args, &[trust]);
+    found.found("warning", "server.public_url is not set, so that", &url);
 
     let args = format!("doctor --url https://localhost:{}", other.address.port());
     let found = look_at(&place, &server, &args, &[distrust]);
@@ -301,8 +312,104 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
     );
     let args = format!("doctor --url https://127.0.0.1:{}", other.address.port());
     let found = look_at(&place, &server, &args, &[distrust]);
-    found.found("problem", "TLS fails", "127.0.0.1");
+    let told = "TLS fails: the certificate is for localhost, and not for 127.0.0.1";
+    found.found("problem", told, "use a name that it is for");
+    let mut params = proxy::params(-2);
+    params.distinguished_name = DistinguishedName::new();
+    let old = proxy::showing(&place, server.address, params, Habit::Forwards);
+    let trust = ("SSL_CERT_FILE", old.certificate.to_str().unwrap());
+    let found = look_at(&place, &server, &args, &[trust]);
+    let told = "TLS fails: the certificate is from nobody whom this machine trusts";
+    found.found("problem", told, "SSL_CERT_FILE");
+    let args = format!("doctor --url https://localhost:{}", old.address.port());
+    let found = look_at(&place, &server, &args, &[trust]);
+    let told = "TLS fails: the certificate has expired, on 20";
+    found.found("problem", told, "renew it");
     server.stop();
+}
+
+#[test]
+fn a_port_that_is_asked_by_the_wrong_scheme_is_told_with_the_right_one() {
+    let place = place();
+    let server = place.serve();
+    let proxy = proxy(&place, server.address, 60, Habit::Forwards);
+    let trust = ("SSL_CERT_FILE", proxy.certificate.to_str().unwrap());
+    let (http, https) = (server.address.port(), proxy.address.port());
+    let urls = [
+        (
+            format!("http://localhost:{https}"),
+            "this port speaks TLS",
+            format!("ask https://localhost:{https}"),
+        ),
+        (
+            format!("https://localhost:{http}"),
+            "this port speaks no TLS",
+            format!("ask http://localhost:{http}"),
+        ),
+    ];
+    for (url, told, fix) in urls {
+        let found = look_at(&place, &server, &format!("doctor --url {url}"), &[trust]);
+        found.found("problem", told, &fix);
+        let checked = look(&place, &format!("healthcheck --url {url}"), &[trust]);
+        checked.ended(1, &[&url, "is not ready", told, &fix]);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_server_that_its_command_line_put_elsewhere_is_no_problem() {
+    let place = place();
+    let server = place.serve();
+    let port = server.address.port();
+    for host in ["127.0.0.1", "localhost"] {
+        let found = look(&place, &format!("doctor --url http://{host}:{port}"), &[]);
+        found.ended(0, &[]);
+        found.found("ok", "its database answers", "");
+        let told = format!("it listens on {}", server.address);
+        found.found("warning", &told, "--listen");
+        found.found("ok", "server.public_url is not set, and need not be", "");
+    }
+    server.stop();
+}
+
+/// What another user of the machine finds out about a folder that is not theirs.
+fn look_as_another(place: &Place, args: &[&str]) -> Ran {
+    let mut command = if geteuid().is_root() {
+        let chatd = place.root.path().join("chatd");
+        set_permissions(place.root.path(), Permissions::from_mode(0o755)).unwrap();
+        let built = env!("CARGO_BIN_EXE_chatd");
+        if hard_link(built, &chatd).is_err() {
+            copy(built, &chatd).unwrap();
+        }
+        let mut command = place.command_of(chatd.to_str().unwrap(), args);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    } else {
+        place.command(args)
+    };
+    command.output().unwrap().into()
+}
+
+#[test]
+fn whoever_is_not_the_folders_owner_is_told_the_whole_command() {
+    let place = place();
+    let folder = if geteuid().is_root() {
+        create_dir(&place.data).unwrap();
+        place.data.to_str().unwrap().to_owned()
+    } else {
+        "/usr".to_owned()
+    };
+    write(place.root.path().join("my chat.toml"), "").unwrap();
+    let args = ["doctor", "--config", "my chat.toml", "--data-dir", &folder];
+    let found = look_as_another(&place, &args);
+    found.ended(1, &[]);
+    let command = format!("chatd doctor --config 'my chat.toml' --data-dir {folder}");
+    found.found("problem", "belongs to the user root", &command);
+    found.found(
+        "problem",
+        "belongs to the user root",
+        "sudo -u root --preserve-env=CHATD_",
+    );
 }
 
 #[test]

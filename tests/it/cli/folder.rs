@@ -187,6 +187,30 @@ fn a_secret_that_is_too_short_is_refused() {
         1,
         &["jwt.secret", "32 to 4096 bytes", "backup", "delete it"],
     );
+    // The doctor says so without a start, and mends nothing.
+    let looked = place.run("doctor");
+    let told = [
+        "jwt.secret\" is not a secret: it must have 32 to 4096 bytes\n  → ",
+        "delete it and start again",
+    ];
+    assert!(
+        told.iter().all(|told| looked.stdout.contains(told)),
+        "{}",
+        looked.stdout
+    );
+    looked.ended(1, &[]);
+    let secret = place.data.join("jwt.secret");
+    assert_eq!(std::fs::read(&secret).unwrap(), [7; 31]);
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
+    let looked = place.run("doctor");
+    let told = ["jwt.secret\" cannot be read by the user", "chmod 600"];
+    assert!(
+        told.iter().all(|told| looked.stdout.contains(told)),
+        "{}",
+        looked.stdout
+    );
+    assert_eq!(mode(&secret), 0);
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     write(place.data.join("jwt.secret"), [7; 64]).unwrap();
     place.serve().stop();
 }

@@ -342,10 +342,26 @@ fn a_health_check_asks_the_server_of_the_configuration_or_any_other() {
     ] {
         check(&here, &format!("healthcheck --url {url}")).ended(2, &["https://chat.example.org"]);
     }
-    check("127.0.0.1:0", "healthcheck").ended(2, &["--url"]);
+    // One that runs on the data folder is asked, wherever the configuration says that it is.
+    let found = check("127.0.0.1:1", "healthcheck");
+    found.ended(0, &[&format!("http://{here} is ready")]);
+    let elsewhere = check(&here, "healthcheck --data-dir elsewhere");
+    elsewhere.ended(
+        1,
+        &[
+            "no server runs on the data folder",
+            "/elsewhere\"",
+            "--data-dir",
+        ],
+    );
+    one_line(&elsewhere);
     server.stop();
+    check("127.0.0.1:0", "healthcheck").ended(2, &["--url"]);
     let unready = check(&here, "healthcheck");
-    unready.ended(1, &["is not ready"]);
+    unready.ended(
+        1,
+        &["is not ready", "start the server", "--config", "--url"],
+    );
     one_line(&unready);
 }
 

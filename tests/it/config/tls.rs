@@ -30,6 +30,9 @@ fn what_no_certificate_can_be_had_for_is_refused() {
         let expected = format!("such as [\"chat.example.org\"]; {bad:?} is not one");
         assert!(refusal.problem.ends_with(&expected), "{refusal}");
     }
+    let refusal = load_env(&[("CHATD_TLS__DOMAINS", "a,good.example,b,c,d,e,f,g")]).unwrap_err();
+    let expected = r#"; "a", "b", "c", "d", "e" and 2 more are none"#;
+    assert!(refusal.problem.ends_with(expected), "{refusal}");
     let long = format!("{}.org", "a".repeat(64));
     load_env(&[("CHATD_TLS__DOMAINS", &long)]).unwrap_err();
 }

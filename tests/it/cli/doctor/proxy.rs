@@ -46,6 +46,8 @@ pub enum Habit {
     Nothing,
     /// It says for whom it speaks.
     Forwards,
+    /// It says so of somebody on its own machine.
+    ForwardsItself,
     /// It knows no `Upgrade`.
     ForgetsUpgrades,
     /// It takes the first request of a poll that says something, and passes it on after the next one.
@@ -181,10 +183,17 @@ async fn ask(server: SocketAddr, request: &str) -> String {
 /// Passes the first request of a connection on.
 async fn pass_on(head: &str, to: &mut TcpStream, habit: Habit) {
     let mut lines: Vec<_> = head.split("\r\n").collect();
-    let forwarded = format!("X-Forwarded-For: {CLIENT}");
+    let client = match habit {
+        Habit::Forwards => Some(CLIENT),
+        Habit::ForwardsItself => Some("127.0.0.1"),
+        _ => None,
+    };
+    let forwarded = client.map(|client| format!("X-Forwarded-For: {client}"));
+    if let Some(line) = forwarded.as_deref().filter(|_| lines.len() > 1) {
+        lines.insert(1, line);
+    }
     match habit {
-        Habit::Forwards if lines.len() > 1 => lines.insert(1, &forwarded),
-        Habit::Forwards | Habit::Nothing | Habit::IsLate => {}
+        Habit::Forwards | Habit::ForwardsItself | Habit::Nothing | Habit::IsLate => {}
         Habit::ForgetsUpgrades => lines.retain(|line| {
             let line = line.to_ascii_lowercase();
             !line.starts_with("upgrade:") && !line.starts_with("connection:")

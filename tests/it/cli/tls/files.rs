@@ -2,6 +2,8 @@
 
 use super::super::{Place, Ran, place};
 use super::{Authority, Pair, ask, connect, serve, shake_hands, shown, written};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use std::time::Instant;
 
@@ -151,4 +153,77 @@ fn a_certificate_without_a_key_is_a_mistake_of_the_configuration() {
     let command = command.env("CHATD_TLS__CERTIFICATE", "certificate.pem");
     Ran::from(command.output().unwrap())
         .ended(78, &["CHATD_TLS__CERTIFICATE: ", "needs \"tls.key\""]);
+}
+
+/// What `config check` says, with these files and variables.
+fn checked(place: &Place, pair: &Pair, env: &[(&str, &str)]) -> Ran {
+    let mut command = place.command(["config", "check"]);
+    let files = written(place, pair);
+    command.envs(files.iter().map(|(name, path)| (name, path)));
+    command.envs(env.iter().copied()).output().unwrap().into()
+}
+
+#[test]
+fn a_certificate_that_cannot_serve_the_public_url_is_a_mistake_unless_a_proxy_is_named() {
+    let (place, authority) = (place(), Authority::new());
+    let pair = authority.pair();
+    let elsewhere = ("CHATD_SERVER__PUBLIC_URL", "https://chat.example.org");
+    checked(&place, &pair, &[elsewhere]).ended(
+        78,
+        &[
+            "CHATD_TLS__CERTIFICATE: ",
+            "is for localhost and 127.0.0.1, and not for chat.example.org of server.public_url; ",
+            "server.trusted_proxies",
+        ],
+    );
+    let proxies = ("CHATD_SERVER__TRUSTED_PROXIES", "127.0.0.1");
+    checked(&place, &pair, &[elsewhere, proxies]).ended(0, &[]);
+    let here = ("CHATD_SERVER__PUBLIC_URL", "https://localhost:8443/chat");
+    checked(&place, &pair, &[here]).ended(0, &["the environment and the flags alone"]);
+    // An old version of X.509, which the number in it says.
+    let mut der = pair.der.clone();
+    let version = der.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]);
+    der[version.unwrap() + 4] = 1;
+    let body = STANDARD.encode(der);
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+    let old = Pair {
+        certificate,
+        ..pair
+    };
+    checked(&place, &old, &[]).ended(78, &["old version of X.509", "subjectAltName"]);
+}
+
+#[test]
+fn both_of_the_files_are_told_when_both_are_wrong() {
+    let place = place();
+    let mut command = place.command(["config", "check"]);
+    let command = command
+        .env("CHATD_TLS__CERTIFICATE", "nowhere.pem")
+        .env("CHATD_TLS__KEY", "nowhere.key");
+    Ran::from(command.output().unwrap()).ended(
+        78,
+        &[
+            "2 mistakes",
+            "\"nowhere.pem\" of tls.certificate",
+            "\"nowhere.key\" of tls.key",
+        ],
+    );
+}
+
+#[test]
+fn a_health_check_says_what_it_asked_and_not_what_people_ask() {
+    let (place, authority) = (place(), Authority::new());
+    let public = ("CHATD_SERVER__PUBLIC_URL", "https://localhost:8443");
+    let server = serve(&place, &authority.pair(), &[public]);
+    let mut command = place.command(["healthcheck"]);
+    let checked = Ran::from(command.env(public.0, public.1).output().unwrap());
+    checked.ended(0, &[&format!("https://{} is ready", server.address)]);
+    // The wrong scheme is told by its own port, too.
+    let args = format!("healthcheck --url http://{}", server.address);
+    let told = format!(
+        "this port speaks TLS, and no plain HTTP; ask https://{}",
+        server.address
+    );
+    place.run(&args).ended(1, &[&told]);
+    server.stop();
 }

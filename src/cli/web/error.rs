@@ -1,0 +1,132 @@
+//! Why nothing came of a look at a server, and what TLS is when only that is looked at.
+
+use super::Site;
+use crate::server::tls::fault::Fault;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError,
+    SignatureScheme,
+};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// Why nothing came of it.
+#[derive(Debug)]
+pub(in crate::cli) enum WebError {
+    /// The certificate is not good for the site.
+    Certificate(CertificateError),
+    /// What answers speaks no TLS.
+    Plain,
+    /// What answers speaks TLS, but not with us.
+    Alert(AlertDescription),
+    /// This machine trusts no certificates at all.
+    TrustsNobody,
+    /// Anything else, in words.
+    Told(String),
+}
+
+impl WebError {
+    pub fn told(why: impl fmt::Display) -> Self {
+        Self::Told(why.to_string())
+    }
+
+    /// What to do about it, where that is known.
+    pub fn fix(&self, site: &Site) -> Option<String> {
+        match self {
+            Self::Certificate(error) => Fault::of(error).map(|fault| fault.fix.to_owned()),
+            Self::Plain => Some(format!(
+                "ask {}, or the port where TLS is spoken",
+                site.otherwise()
+            )),
+            Self::Alert(_) => Some(format!(
+                "look whether the server, or the proxy in front of it, has a certificate for {}, and at its log",
+                site.host
+            )),
+            Self::TrustsNobody => Some("install its package ca-certificates".to_owned()),
+            Self::Told(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for WebError {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(error) => match Fault::of(error) {
+                Some(fault) => write!(to, "the certificate {}", fault.what),
+                None => write!(to, "the certificate is not good: {error}"),
+            },
+            Self::Plain => to.write_str("this port speaks no TLS, but most likely plain HTTP"),
+            Self::Alert(alert) => write!(to, "the server ends the handshake ({alert:?})"),
+            Self::TrustsNobody => to.write_str("this machine trusts no certificates at all"),
+            Self::Told(why) => to.write_str(why),
+        }
+    }
+}
+
+impl From<io::Error> for WebError {
+    fn from(error: io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match inner {
+            Some(TlsError::InvalidCertificate(error)) => Self::Certificate(error.clone()),
+            Some(TlsError::InvalidMessage(_)) => Self::Plain,
+            Some(TlsError::AlertReceived(alert)) => Self::Alert(*alert),
+            _ => Self::told(error),
+        }
+    }
+}
+
+/// Takes any certificate. This is for the server of the configuration at hand, on this machine, which is asked
+/// whether it is there and told nothing; its certificate may be for a name that leads elsewhere, or from an
+/// authority that only clients trust.
+#[derive(Debug)]
+struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+pub(super) fn trusting_anybody() -> Result<ClientConfig, WebError> {
+    let provider = Arc::new(ring::default_provider());
+    let any = Arc::new(AnyCertificate(provider.signature_verification_algorithms));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(WebError::told)?;
+    let config = config.dangerous().with_custom_certificate_verifier(any);
+    Ok(config.with_no_client_auth())
+}
