@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 /// An answer takes so long at most, and the process a second more: monitors wait for five, or longer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// What is asked.
+const READY: &str = "/readyz";
 /// About a server that takes a request of the command line and does not answer it.
 const SILENT: &str =
     "the server that runs on the data folder is not ready: it does not answer; look at its log";
@@ -84,14 +86,14 @@ async fn find(places: Places) -> Result<Site, Failure> {
 /// Asks whether a server is ready; what there is to do about it, unless something else is known.
 async fn check(site: &Site, deadline: Instant, otherwise: &str) -> Result<(), Failure> {
     let asked = timeout_at(deadline, async {
-        let answer = site.get("/readyz").await;
+        let answer = site.get(READY).await;
         match &answer {
             Ok(reply) if reply.status.is_success() && reply.body == "ok\n" => None,
             Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => Some((
                 format!("it answers {}", reply.status),
                 Some("its log says why".to_owned()),
             )),
-            _ => Some(site.explain(&answer).await),
+            _ => Some(site.explain(READY, &answer).await),
         }
     });
     let silent = || format!("no answer within {} s", PATIENCE.as_secs());

@@ -230,8 +230,12 @@ impl Site {
         Err(failed)
     }
 
-    /// What is wrong with an answer that is none of chatd's, and what to do about it, where that is known.
-    pub async fn explain(&self, answer: &Result<Reply, WebError>) -> (String, Option<String>) {
+    /// What is wrong with the answer for a path that is none of chatd's, and what to do about it, where that is known.
+    pub async fn explain(
+        &self,
+        path: &str,
+        answer: &Result<Reply, WebError>,
+    ) -> (String, Option<String>) {
         if !self.is_https && self.speaks_tls().await {
             let fix = format!("ask {}", self.otherwise());
             return (
@@ -241,7 +245,10 @@ impl Site {
         }
         match answer {
             Ok(reply) => match reply.leads_to() {
-                Some(to) => (format!("it leads to {to}"), Some("ask there".to_owned())),
+                Some(to) => {
+                    let fix = format!("ask {}", to.strip_suffix(path).unwrap_or(to));
+                    (format!("it leads to {to}"), Some(fix))
+                }
                 None if reply.status.is_success() => {
                     ("what answers there is no chatd".to_owned(), None)
                 }

@@ -105,7 +105,7 @@ async fn is_chatd(site: &Site, report: &mut Report) -> bool {
     let reply = match &answer {
         Ok(reply) if reply.status == StatusCode::OK && reply.body == "ok\n" => reply,
         _ => {
-            let (what, fix) = site.explain(&answer).await;
+            let (what, fix) = site.explain("/healthz", &answer).await;
             let otherwise = match answer {
                 Ok(_) => {
                     "let the proxy pass all paths on to chatd as they are, and look whether it runs"

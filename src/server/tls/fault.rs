@@ -28,9 +28,9 @@ impl Fault {
                  an authority of the house's own, name the file of that one in the variable SSL_CERT_FILE",
             ),
             CertificateError::BadSignature => (
-                "is not signed by the authority that it names".to_owned(),
-                "have it made again, or name the file of the right authority in the variable SSL_CERT_FILE: two of \
-                 the same name are two",
+                "is not signed by the authority of its name that this machine trusts".to_owned(),
+                "where it is signed by itself, or by another authority that is called the same, name the file of \
+                 that one in the variable SSL_CERT_FILE",
             ),
             CertificateError::ExpiredContext { not_after, .. } => (
                 format!("has expired, on {}", day_of(*not_after)),

@@ -295,7 +295,7 @@ fn behind_a_proxy_with_tls_it_looks_at_the_certificate_and_what_comes_through() 
     found.ended(1, &[]);
     found.found(
         "problem",
-        "TLS fails: the certificate is not signed by the authority that it names",
+        "TLS fails: the certificate is not signed by the authority of its name",
         "SSL_CERT_FILE",
     );
     // Without a public URL links lead elsewhere, which is no more than a warning.

@@ -54,6 +54,10 @@ fn every_request_is_led_to_the_servers_own_address_whatever_it_calls_it() {
         assert!(answer.contains(&place), "{answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     }
+    // Whoever looks whether it is ready is told where to ask.
+    let checked = place.run(&format!("healthcheck --url http://{address}"));
+    let told = "it leads to https://chat.example.org/readyz; ask https://chat.example.org";
+    checked.ended(1, &[told]);
     server.stop();
 }
 
