@@ -58,6 +58,8 @@ pub(super) struct Door {
     offline: Option<Offline>,
     /// Whether a server has answered.
     has_answered: bool,
+    /// Whether the folder had no data when it was taken.
+    is_first: bool,
 }
 
 /// What came of a try.
@@ -86,6 +88,7 @@ impl Door {
             config: Arc::new(config),
             offline: None,
             has_answered: false,
+            is_first: false,
         })
     }
 
@@ -129,7 +132,7 @@ impl Door {
     }
 
     /// Asks the running server, or takes the folder when there is none, and none comes back in time.
-    async fn knock(&self, request: &Request, back_by: Option<Instant>) -> Result<Way, Failure> {
+    async fn knock(&mut self, request: &Request, back_by: Option<Instant>) -> Result<Way, Failure> {
         let deadline = back_by.unwrap_or_else(Instant::now) + PATIENCE;
         loop {
             match control::ask(&self.config.data.dir, request).await {
@@ -145,7 +148,9 @@ impl Door {
                 Err(error) => return Err(Failure::failed(error)),
             }
             let is_new = !DataFolder::has_database(&self.config.data.dir)?;
-            match take(&self.config.data.dir).await {
+            let taken = take(&self.config.data.dir).await;
+            self.is_first = is_new && !matches!(taken, Err(FolderError::InUse { .. }));
+            match taken {
                 Ok(folder) => {
                     if is_new {
                         // Somebody who ran this in the wrong place would look for the account elsewhere.
@@ -174,6 +179,11 @@ impl Door {
     /// Whether what was asked went to a running server.
     pub fn is_served(&self) -> bool {
         self.offline.is_none()
+    }
+
+    /// Whether this was the first to use the folder, which had no data.
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// Gives the folder back, if it was taken.

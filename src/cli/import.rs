@@ -3,6 +3,7 @@
 mod bring;
 mod check;
 mod crowded;
+mod damage;
 mod file;
 mod parts;
 mod source;
@@ -14,7 +15,7 @@ use super::door::Door;
 use super::progress::Progress;
 use super::{Failure, Places, block_on, say};
 use crate::config::Config;
-use crate::server::data_folder::DataFolder;
+use crate::server::data_folder::{Before, DataFolder};
 use check::{Checker, Plan};
 use clap::Args;
 use crowded::Crowded;
@@ -33,8 +34,9 @@ times and numbers, people sign in with the passwords that they had, and invites 
 are brought hidden and shown when all of them are whole; whoever is connected then sees them come.
 Whoever was an admin of the server is one there, too, unless the export is of one room. An account
 that is there already, with the same id and name, is left as it is. One whose name or e-mail
-address belongs to somebody else there is refused, and so is a room that is there already, unless
-it is to be left out. When an import fails or is killed no room of it stays; run it again. Only
+address belongs to somebody else there is refused, and so is a message that is in another room
+there, and a room that is there already, unless it is to be left out. When an import fails or is
+killed no room of it stays; run it again. Only
 where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each
 of them whole. Somebody who comes to be in more than 1,000 rooms stays in them, and is named. Only
 one import into a data folder runs at a time.
@@ -145,13 +147,24 @@ pub(super) async fn bring_in(
     if options.dry_run && !DataFolder::has_database(&folder)? {
         return Ok(bring::all_new(&plan));
     }
+    let before = if options.dry_run {
+        None
+    } else {
+        DataFolder::before(&folder)?
+    };
     let place = match place {
         None if !options.dry_run => Some(DataFolder::make_for_import(&folder)?),
         place => place,
     };
     let mut door = Door::new(config, true)?;
     let brought = bring::bring(&mut door, source, plan, options).await;
+    let is_first = door.is_first();
     door.close().await;
+    let brought = brought.map_err(|failed| {
+        // What was made where nothing was is of no use to anybody.
+        let before = before.filter(|_| failed.has_nothing() && is_first);
+        failed.told(before.is_some_and(Before::bring_back))
+    });
     drop(place);
     brought
 }

@@ -1,7 +1,9 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
+mod before;
 mod import_place;
 
+pub use before::Before;
 pub use import_place::ImportPlace;
 
 use crate::chat::SECRET_BYTES;
@@ -108,6 +110,7 @@ fn hint(error: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "; name a folder, not a file, with --data-dir"
         }
+        ErrorKind::StorageFull => "; make room on its disk, or name another with --data-dir",
         _ => "; name another with --data-dir",
     }
 }
