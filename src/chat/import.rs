@@ -20,8 +20,8 @@ use tokio::time::Instant;
 const UNFINISHED: Duration = Duration::from_hours(24);
 /// What is left of a room is removed for so long at a time, so that whoever waits hears of it.
 const CLEARING: Duration = Duration::from_secs(2);
-/// What to do about two accounts that cannot be beside each other.
-const WAY_OUT: &str = "change one of the two, or import into another data folder";
+/// What else to do about what cannot be beside what is here.
+const ELSEWHERE: &str = "or import into another data folder";
 
 /// What an import would find.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +37,11 @@ pub struct ImportCheck {
     pub known_rooms: Vec<RoomId>,
     /// In how many rooms those of the accounts are that are in some here.
     pub in_rooms: Vec<InRooms>,
-    /// Of which of the rooms something is left that nobody sees: they were deleted, or an import of them
-    /// was not finished.
+    /// Which rooms are in the way of which something is left that nobody sees: they were deleted, or an
+    /// import of them was not finished.
     pub left_rooms: Vec<RoomId>,
+    /// Whether any messages are here, so that those of the export may be among them.
+    pub has_messages: bool,
 }
 
 /// In how many rooms somebody is.
@@ -65,15 +67,19 @@ pub struct FinishedRoom {
 }
 
 impl Chat {
-    /// Looks what of some accounts, rooms and invites is here already. Of other entries nothing is said.
+    /// Looks what of some accounts, rooms, invites and messages is here already. Of other entries nothing is
+    /// said.
     ///
     /// # Errors
-    /// [`Code::AlreadyExists`] names both sides where an account or an invite cannot be brought.
+    /// [`Code::AlreadyExists`] names both sides where an account, an invite or a message cannot be brought.
     pub async fn check_import(&self, entries: Vec<Entry>) -> Result<ImportCheck, Error> {
         let entries = checked(entries)?;
         self.store
             .query(move |tx| {
-                let mut found = ImportCheck::default();
+                let mut found = ImportCheck {
+                    has_messages: table::has_messages(tx)?,
+                    ..ImportCheck::default()
+                };
                 for entry in &entries {
                     look_for(tx, entry, &mut found)?;
                 }
@@ -162,22 +168,55 @@ fn look_for(tx: &mut Tx<'_>, entry: &Imported, found: &mut ImportCheck) -> Resul
         }
         Imported::Room(room) => match table::is_hidden(tx, room.id)? {
             Some(false) => found.known_rooms.push(room.id),
-            Some(true) => found.left_rooms.push(room.id),
+            Some(true) => found.leave(room.id),
             None => {}
         },
         Imported::Invite(invite) => {
             let other = table::invited_to(tx, &invite.token)?;
-            if let Some(other) = other.filter(|other| *other != invite.room_id) {
-                return Err(exists(format!(
-                    "the token {} of an invite to the room {} is one to the room {other} here; \
-                     take the invite out of the export",
-                    invite.token, invite.room_id
-                )));
+            let Some(other) = other.filter(|other| *other != invite.room_id) else {
+                return Ok(());
+            };
+            if table::is_hidden(tx, other)? == Some(true) {
+                found.leave(other);
+                return Ok(());
             }
+            return Err(exists(format!(
+                "the token {} of an invite to the room {} is one to the room {other} here; \
+                 take the invite out of the export",
+                invite.token, invite.room_id
+            )));
+        }
+        Imported::Message(message) => {
+            let other = table::room_of_message(tx, message.id)?;
+            let Some(other) = other.filter(|other| *other != message.room_id) else {
+                return Ok(());
+            };
+            if table::is_hidden(tx, other)? == Some(true) {
+                found.leave(other);
+                return Ok(());
+            }
+            return Err(is_elsewhere(message, other));
         }
         _ => {}
     }
     Ok(())
+}
+
+impl ImportCheck {
+    /// What is left of a room is in the way.
+    fn leave(&mut self, room: RoomId) {
+        if !self.left_rooms.contains(&room) {
+            self.left_rooms.push(room);
+        }
+    }
+}
+
+fn is_elsewhere(message: &MessageEntry, other: RoomId) -> Error {
+    exists(format!(
+        "the message {}, number {} of the room {}, is here already, in the room {other}; delete that room with \
+         \"chatd room delete\" if it is a copy, {ELSEWHERE}",
+        message.id, message.seq, message.room_id
+    ))
 }
 
 /// Whether the account is here already, as the same one.
@@ -190,7 +229,8 @@ fn is_known(tx: &mut Tx<'_>, user: &NewUser) -> Result<bool, Error> {
         }
         let there = &same.username;
         return Err(exists(format!(
-            "the account {id} is called {:?} in the export and {there:?} here; {WAY_OUT}",
+            "the account {id} is called {:?} in the export and {there:?} here; name it {there:?} in the export, \
+             {ELSEWHERE}",
             name.as_str()
         )));
     }
@@ -198,20 +238,22 @@ fn is_known(tx: &mut Tx<'_>, user: &NewUser) -> Result<bool, Error> {
         return Ok(false);
     };
     let (other_id, there) = (other.id, &other.username);
-    let taken = if other.username_key == name.key() || other.username_look == name.look() {
-        format!(
+    let (taken, what) = if other.username_key == name.key() || other.username_look == name.look() {
+        let taken = format!(
             "the username {:?}, or one that looks like it,",
             name.as_str()
-        )
+        );
+        (taken, "username")
     } else {
-        format!(
-            "the e-mail address {:?} of {:?}",
-            user.email.as_str(),
-            name.as_str()
+        let (email, name) = (user.email.as_str(), name.as_str());
+        (
+            format!("the e-mail address {email:?} of {name:?}"),
+            "address",
         )
     };
     Err(exists(format!(
-        "{taken} belongs to another account here: {there:?}, with the id {other_id} and not {id}; {WAY_OUT}"
+        "{taken} belongs to another account here: {there:?}, with the id {other_id} and not {id}; give the account \
+         another {what} in the export, where it stands once, {ELSEWHERE}"
     )))
 }
 
@@ -303,13 +345,13 @@ fn insert(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<(), Error> {
         Err(store::Error::Unique(Unique::ClientId)) => messages::insert(tx, unnamed),
         inserted => inserted,
     };
-    inserted.map_err(|error| match error {
-        store::Error::Unique(Unique::Message) => exists(format!(
-            "there is another message with the id {} here, so that number {} of the room {} cannot be imported",
-            message.id, message.seq, message.room_id
-        )),
-        other => other.into(),
-    })
+    match inserted {
+        Err(store::Error::Unique(Unique::Message)) => {
+            let other = table::room_of_message(tx, message.id)?;
+            Err(is_elsewhere(message, other.unwrap_or(message.room_id)))
+        }
+        inserted => Ok(inserted?),
+    }
 }
 
 fn lost(room: RoomId) -> Error {

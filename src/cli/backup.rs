@@ -4,12 +4,14 @@
 mod copying;
 mod file;
 mod take;
+mod temporary;
 
 pub(super) use copying::Copying;
-pub(super) use file::{Counted, FillError, Target, Temporary, is_standard, read};
-pub(super) use take::{size, written_to};
+pub(super) use file::{Counted, FillError, Target, is_standard, read};
+pub(super) use take::written_to;
+pub(super) use temporary::{EXPORT, Temporary};
 
-use super::{Failure, Places, block_on, say};
+use super::{Exit, Failure, Places, block_on, say};
 use crate::server::backup::{BackupError, Manifest, Stop, unpack, verify};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -68,7 +70,7 @@ pub(super) async fn interruptible_with<T>(
     let mut signals = Signals::new()?;
     tokio::select! {
         done = work => done,
-        what = signals.next() => Err(Failure::failed(format!("{what}{left}"))),
+        (exit, what) = signals.next() => Err(Failure::new(exit, format!("{what}{left}"))),
     }
 }
 
@@ -82,11 +84,20 @@ pub(super) async fn stoppable<T: Send + 'static>(
     let told = stop.clone();
     let work = blocking(move || work(&told));
     tokio::pin!(work);
-    tokio::select! {
+    let (exit, _) = tokio::select! {
         done = &mut work => return done,
-        _ = signals.next() => stop.want(),
-    }
-    work.await
+        wanted = signals.next() => wanted,
+    };
+    stop.want();
+    work.await.map_err(|failure| match failure.exit {
+        Exit::Interrupted => Failure { exit, ..failure },
+        _ => failure,
+    })
+}
+
+/// What was told to stop, and has.
+pub(super) fn stopped(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Interrupted, error.to_string())
 }
 
 /// By which somebody wants a command to stop.
@@ -105,10 +116,10 @@ impl Signals {
     }
 
     /// Waits for one, and says what it means.
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> (Exit, &'static str) {
         tokio::select! {
-            _ = self.interrupt.recv() => "interrupted",
-            _ = self.terminate.recv() => "told to stop",
+            _ = self.interrupt.recv() => (Exit::Interrupted, "interrupted"),
+            _ = self.terminate.recv() => (Exit::Stopped, "told to stop"),
         }
     }
 }
@@ -127,7 +138,7 @@ async fn check(path: PathBuf) -> Result<(), Failure> {
         let folder = Temporary::make()?;
         let from = read(&path, stop)?;
         let named = |error| match error {
-            BackupError::Stopped => Failure::failed(format!("{error}; nothing was changed")),
+            BackupError::Stopped => stopped(format!("{error}; nothing was changed")),
             BackupError::Unwritten { .. } => Failure::failed(format!(
                 "{}: {error}; name a place with more room in $TMPDIR",
                 shown(&path)

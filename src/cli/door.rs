@@ -181,6 +181,14 @@ impl Door {
         self.offline.is_none()
     }
 
+    /// Gives the folder back as it was when it was taken, if there was no data in it; says whether it did.
+    pub async fn discard(self) -> bool {
+        match self.offline {
+            Some(offline) => offline.discard().await,
+            None => false,
+        }
+    }
+
     /// Gives the folder back, if it was taken.
     pub async fn close(self) {
         if let Some(offline) = self.offline {

@@ -21,10 +21,14 @@ pub enum Exit {
     Exists = 4,
     /// The configuration file or the environment is wrong; `EX_CONFIG` of `sysexits.h`.
     Config = 78,
+    /// Somebody interrupted it, by Ctrl+C; what shells say of a process that SIGINT has ended.
+    Interrupted = 130,
+    /// It was told to stop; what shells say of a process that SIGTERM has ended.
+    Stopped = 143,
 }
 
 /// All of them with what `--help` says about each.
-const TABLE: [(Exit, &str); 6] = [
+const TABLE: [(Exit, &str); 8] = [
     (Exit::Done, "done"),
     (Exit::Failed, "failed; stderr says why"),
     (Exit::Usage, "the command line is wrong"),
@@ -40,11 +44,13 @@ const TABLE: [(Exit, &str); 6] = [
         Exit::Config,
         "the configuration file or a variable is wrong",
     ),
+    (Exit::Interrupted, "interrupted, as by Ctrl+C"),
+    (Exit::Stopped, "told to stop, by SIGTERM"),
 ];
 
 /// What `--help` says about the exit codes.
 pub(super) fn table() -> String {
-    let lines = TABLE.map(|(exit, meaning)| format!("  {:>2}  {meaning}", exit as u8));
+    let lines = TABLE.map(|(exit, meaning)| format!("  {:>3}  {meaning}", exit as u8));
     format!("Exit codes:\n{}", lines.join("\n"))
 }
 

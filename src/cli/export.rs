@@ -1,16 +1,15 @@
 //! `chatd export`: all that there is, or one room, as lines of JSON; or a room as a page to read.
 
 mod page;
+mod text;
 
-use super::backup::{
-    Copying, Counted, FillError, Target, counted, interruptible, size, written_to,
-};
+use super::backup::{Copying, Counted, FillError, Target, counted, interruptible, written_to};
 use super::progress::Progress;
 use super::{Exit, Failure, Places, block_on, say};
 use crate::chat::Clock;
 use crate::config::Config;
-use crate::model::{EXPORT_FORMAT, Entry, ExportEnd, ExportHead, RoomId, Time};
-use crate::server::backup::open_export;
+use crate::model::{EXPORT_FORMAT, Entry, ExportEnd, ExportHead, RoomId, Time, size};
+use crate::server::backup::{open_export, unread_copy};
 use crate::store::backup::{Export as Database, ExportError, Scope};
 use clap::{ArgGroup, Args, ValueEnum};
 use std::io::{self, Write};
@@ -100,7 +99,7 @@ async fn write(
     // The copy is open, or of no use; either way it need not have a name any more.
     copy.end().await;
     let mut source = opened?;
-    let written = target.fill("export", move |to| {
+    let written = target.fill(move |to| {
         let mut to = Counted { to, bytes: 0 };
         let end = match format {
             Format::Jsonl => lines(&mut source, &mut to)?,
@@ -141,7 +140,9 @@ struct Source {
 
 fn open(folder: &Path, scope: Scope) -> Result<Source, Failure> {
     let copy = open_export(folder).map_err(Failure::failed)?;
-    let messages = copy.messages(scope).map_err(|error| unread(&error))?;
+    let messages = copy
+        .messages(scope)
+        .map_err(|error| Failure::failed(unread_copy(&error)))?;
     let messages = match (messages, scope) {
         (Some(messages), _) => messages,
         (None, Scope::All) => 0,
@@ -158,12 +159,6 @@ fn open(folder: &Path, scope: Scope) -> Result<Source, Failure> {
         messages,
         progress: Progress::new(),
     })
-}
-
-fn unread(error: &crate::store::Error) -> Failure {
-    Failure::failed(format!(
-        "the copy of the database cannot be read: {error}; \"chatd backup --verify\" tells of a backup what is wrong"
-    ))
 }
 
 impl Source {
@@ -188,7 +183,7 @@ impl Source {
             told(copy, entry)
         });
         all.map_err(|error| match error {
-            ExportError::Database(error) => FillError::Source(unread(&error)),
+            ExportError::Database(error) => FillError::Source(Failure::failed(unread_copy(&error))),
             ExportError::Told(error) => FillError::Target(error),
         })
     }

@@ -3,6 +3,7 @@
 mod bring;
 mod check;
 mod crowded;
+mod damage;
 mod file;
 mod parts;
 mod source;
@@ -33,11 +34,11 @@ times and numbers, people sign in with the passwords that they had, and invites 
 are brought hidden and shown when all of them are whole; whoever is connected then sees them come. \
 Whoever was an admin of the server is one there, too, unless the export is of one room. An account \
 that is there already, with the same id and name, is left as it is. One whose name or e-mail \
-address belongs to somebody else there is refused, and so is a room that is there already, unless \
-it is to be left out. When an import fails or is killed no room of it stays; run it again. Only \
-where there are more than 20,000 members or some 600 rooms, rooms are shown in several steps, each \
-of them whole. Somebody who comes to be in more than 1,000 rooms stays in them, and is named. Only \
-one import into a data folder runs at a time.
+address belongs to somebody else there is refused, and so is a message that is in another room \
+there, and a room that is there already, unless it is to be left out. When an import fails or is \
+killed no room of it stays; run it again. Only where there are more than 20,000 members or some \
+600 rooms, rooms are shown in several steps, each of them whole. Somebody who comes to be in more \
+than 1,000 rooms stays in them, and is named. Only one import into a data folder runs at a time.
 
 A data folder that is not there yet is made. An export that is piped in is kept in $TMPDIR \
 meanwhile. To check it takes memory: some 50 MB for each million messages of the largest room.";
@@ -151,7 +152,18 @@ pub(super) async fn bring_in(
     };
     let mut door = Door::new(config, true)?;
     let brought = bring::bring(&mut door, source, plan, options).await;
-    door.close().await;
+    let brought = match brought {
+        // What was made where nothing was is of no use to anybody.
+        Err(failed) if failed.has_nothing() => Err(failed.told(door.discard().await)),
+        Err(failed) => {
+            door.close().await;
+            Err(failed.told(false))
+        }
+        Ok(summary) => {
+            door.close().await;
+            Ok(summary)
+        }
+    };
     drop(place);
     brought
 }

@@ -1,6 +1,6 @@
 //! `chatd restore`: a data folder of a backup.
 
-use super::backup::{read, shown, stoppable, summary};
+use super::backup::{read, shown, stoppable, stopped, summary};
 use super::{Failure, Places, block_on, say};
 use crate::chat::Clock;
 use crate::server::backup::{BackupError, RestoreError, restore};
@@ -37,7 +37,7 @@ impl Restore {
             let now = Clock::default().now();
             let restored = restore(from, &config.data.dir, self.force, now, stop);
             restored.map_err(|error| match error {
-                RestoreError::Backup(BackupError::Stopped) => Failure::failed(error),
+                RestoreError::Backup(BackupError::Stopped) => stopped(error),
                 RestoreError::Backup(_) => {
                     Failure::failed(format!("{}: {error}", shown(&self.file)))
                 }

@@ -3,6 +3,7 @@
 use super::door::{Door, unexpected};
 use super::table::table;
 use super::{Failure, Places, block_on, print};
+use crate::model::size;
 use crate::server::control::{Answer, Live, Request, Stats as Shown};
 use clap::Args;
 
@@ -14,9 +15,6 @@ Examples:
 With --json it is one object of {accounts, sessions, rooms, privateRooms, messages, databaseBytes, \
 logBytes, live}; live is {peopleOnline, sockets, version} while a server runs, and null otherwise. What \
 a monitor should see all the time is in /metrics: \"chatd config default\" says how to turn it on.";
-
-/// Bytes of the units in which people read sizes.
-const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// Show how much there is: accounts, rooms, messages, connections, bytes
 #[derive(Debug, Args)]
@@ -71,17 +69,4 @@ fn as_table(stats: &Shown) -> String {
         ("its log", size(stats.log_bytes)),
     ];
     table(&rows.map(|(name, value)| [name.to_owned(), value]))
-}
-
-/// A size in the largest unit that it has one of, with a decimal.
-pub(super) fn size(bytes: u64) -> String {
-    let unit = UNITS.iter().find(|(_, unit)| bytes >= *unit);
-    unit.map_or_else(
-        || format!("{bytes} bytes"),
-        |(name, unit)| {
-            // A wider type, since ten times the bytes of a huge disk do not fit.
-            let tenths = u128::from(bytes) * 10 / u128::from(*unit);
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
-        },
-    )
 }

@@ -11,6 +11,7 @@ mod new;
 mod password;
 mod records;
 mod secret;
+mod size;
 mod time;
 mod visible;
 
@@ -31,7 +32,9 @@ pub use records::{
     ServerRole, Session, User,
 };
 pub use secret::Secret;
+pub use size::size;
 pub use time::Time;
+pub use visible::is_unseen;
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -30,10 +30,13 @@ const UNSEEN: [RangeInclusive<char>; 19] = [
 
 /// Whether anybody can see something of a text.
 pub(super) fn is_visible(text: &str) -> bool {
-    let leaves_a_mark = |c: char| {
-        !c.is_whitespace() && !c.is_control() && !UNSEEN.iter().any(|unseen| unseen.contains(&c))
-    };
+    let leaves_a_mark = |c: char| !c.is_whitespace() && !c.is_control() && !is_unseen(c);
     text.chars().any(leaves_a_mark)
+}
+
+/// Whether a character has no glyph of its own.
+pub fn is_unseen(c: char) -> bool {
+    UNSEEN.iter().any(|unseen| unseen.contains(&c))
 }
 
 /// Whether a character sets the direction of what follows, beyond the text that it stands in

@@ -459,6 +459,9 @@ fn explain(request: &Request, error: &Error) -> Refusal {
         (Code::NotFound, Request::EndSession { id }) => {
             format!("there is no session {id}; \"chatd session list\" shows all that there are")
         }
+        (Code::StorageFull, _) => {
+            "the disk of the data folder is full; make room there, then try again".to_owned()
+        }
         (Code::Internal, _) => {
             "this could not be done; the server's log says why, or the line above where no server runs"
                 .to_owned()

@@ -1,5 +1,6 @@
 //! The data folder: one process owns it, and no other user of the machine sees what is in it.
 
+mod fresh;
 mod import_place;
 mod secret;
 
@@ -9,10 +10,11 @@ pub use secret::{SecretError, check_secret};
 
 use crate::store::backup::give_to_owner;
 use crate::store::log_of;
+use fresh::Fresh;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, remove_dir, remove_file};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -49,8 +51,9 @@ pub struct DataFolder {
     path: PathBuf,
     handle: File,
     lock: File,
-    /// The folders that were made for it: itself, after those above it.
-    made: Vec<PathBuf>,
+    /// What it was, where nothing had begun in it.
+    fresh: Option<Fresh>,
+    is_used: bool,
 }
 
 /// Why a data folder cannot be used.
@@ -118,6 +121,7 @@ fn hint(error: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "; name a folder, not a file, with --data-dir"
         }
+        ErrorKind::StorageFull => "; make room on its disk, or name another with --data-dir",
         _ => "; name another with --data-dir",
     }
 }
@@ -145,18 +149,23 @@ impl DataFolder {
         let folder = path.canonicalize().map_err(failed("found"))?;
         let handle = File::open(&folder).map_err(failed("opened"))?;
         make_private(&folder, &handle, failed("made private"))?;
+        let before = Fresh::of(&folder, made).map_err(failed("opened"))?;
         let lock = open_file(&folder.join(LOCK)).map_err(failed("locked"))?;
         take_lock(&lock, &folder)?;
-        let folder = Self {
+        let mut folder = Self {
             path: folder,
             handle,
             lock,
-            made,
+            fresh: None,
+            is_used: false,
         };
         folder.sign();
-        if !folder.has_begun() && has_bytes(&log_of(&folder.database())) {
-            let folder = folder.path.clone();
-            return Err(FolderError::Headless { folder });
+        if !folder.has_begun() {
+            if has_bytes(&log_of(&folder.database())) {
+                let folder = folder.path.clone();
+                return Err(FolderError::Headless { folder });
+            }
+            folder.fresh = Some(before);
         }
         let prepared = folder
             .give(&folder.lock)
@@ -234,6 +243,18 @@ impl DataFolder {
         has_bytes(&self.database())
     }
 
+    /// What is in the folder from now on stays. A new one that nobody came to use is removed instead when the
+    /// value is dropped: a mistyped path is to leave nothing behind.
+    pub(super) fn keep(&mut self) {
+        self.is_used = true;
+    }
+
+    /// Gives the folder up with all that was put into it, if nothing had begun in it before; says whether
+    /// nothing is left of that.
+    pub(super) fn discard(self) -> bool {
+        self.bring_back()
+    }
+
     /// Where a running server takes commands.
     pub fn control_socket(&self) -> PathBuf {
         control_socket_in(&self.path)
@@ -288,19 +309,9 @@ impl DataFolder {
         self.give(&open_file(&self.database())?)
     }
 
-    /// Removes a folder that was made and then not used, since the server did not start: a mistyped path is to
-    /// leave nothing behind. It stays if there is anything else in it.
-    fn unmake(&self) -> io::Result<()> {
-        for entry in self.path.read_dir()? {
-            let name = entry?.file_name();
-            if [LOCK, DATABASE].iter().all(|ours| name != *ours) {
-                return Ok(());
-            }
-        }
-        remove_file(self.database())?;
-        // Whoever waits for the lock finds it gone with its folder.
-        remove_file(self.path.join(LOCK))?;
-        self.made.iter().rev().try_for_each(remove_dir)
+    /// Removes what was made in a folder where nothing had begun.
+    fn bring_back(&self) -> bool {
+        self.fresh.as_ref().is_some_and(Fresh::bring_back)
     }
 
     /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
@@ -314,8 +325,8 @@ impl Drop for DataFolder {
     fn drop(&mut self) {
         // A lock that nobody holds should name nobody; closing the file gives it up.
         let _ = self.lock.set_len(0);
-        if !self.made.is_empty() && !self.has_begun() {
-            let _ = self.unmake();
+        if !self.is_used {
+            self.bring_back();
         }
     }
 }

@@ -99,7 +99,7 @@ impl Server {
     /// Opens the store, binds the address and serves.
     pub async fn start(
         config: Arc<Config>,
-        folder: DataFolder,
+        mut folder: DataFolder,
         clock: Clock,
     ) -> Result<Self, StartError> {
         let (tls, renewal) = tls::open(&config.tls, &folder)?;
@@ -175,6 +175,7 @@ impl Server {
         );
         vital.spawn("the listener", accepting);
         let housekeeping = tokio::spawn(housekeep(chat.clone()));
+        folder.keep();
         tracing::info!(
             %address,
             folder = %folder.path().display(),
@@ -279,11 +280,11 @@ pub struct Offline {
     desk: Desk,
     store: Store,
     outbox: JoinHandle<()>,
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 /// Opens a folder's database without serving it.
-pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline, StartError> {
+pub async fn offline(mut folder: DataFolder, config: Arc<Config>) -> Result<Offline, StartError> {
     let address = config.server.listen;
     let config = with_public_url(config, address);
     let (store, mut outbox, chat) = open(&folder, &config, Clock::default()).await?;
@@ -299,11 +300,12 @@ pub async fn offline(folder: DataFolder, config: Arc<Config>) -> Result<Offline,
         witness: Witness::default(),
         whereabouts: None,
     };
+    folder.keep();
     Ok(Offline {
         desk,
         store,
         outbox,
-        _folder: folder,
+        folder,
     })
 }
 
@@ -315,9 +317,19 @@ impl Offline {
 
     /// Waits until everything is on disk.
     pub async fn close(self) {
+        self.end().await;
+    }
+
+    /// Gives the folder back as it was when it was opened, if there was no data in it; says whether it did.
+    pub async fn discard(self) -> bool {
+        self.end().await.discard()
+    }
+
+    async fn end(self) -> DataFolder {
         self.desk.copies.end_all();
         self.store.close().await;
         let _ = self.outbox.await;
+        self.folder
     }
 }
 

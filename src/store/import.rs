@@ -4,7 +4,7 @@
 use super::Error;
 use super::rooms::role;
 use super::sql::{Tx, values};
-use crate::model::{MessageEntry, NewUser, Person, Role, RoomId, Time, UserId};
+use crate::model::{MessageEntry, MessageId, NewUser, Person, Role, RoomId, Time, UserId};
 
 /// Somebody here who has the id, the name or the address of an account that is to come.
 #[derive(Debug, Clone)]
@@ -96,6 +96,27 @@ pub(crate) fn has_message(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<boo
         |_| Ok(()),
     )?;
     Ok(found.is_some())
+}
+
+/// Whether there are any messages, seen by somebody or not.
+pub(crate) fn has_messages(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    // By the index, in which this id would be the first.
+    let first = MessageId(uuid::Uuid::nil());
+    let found = tx.one(
+        "SELECT 1 FROM messages WHERE id >= ? LIMIT 1",
+        values![first],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
+/// Which room a message is in, also a hidden one.
+pub(crate) fn room_of_message(tx: &mut Tx<'_>, id: MessageId) -> Result<Option<RoomId>, Error> {
+    tx.one(
+        "SELECT room_id FROM messages WHERE id = ?",
+        values![id],
+        |row| row.get(0),
+    )
 }
 
 /// Shows a room that is whole.

@@ -7,10 +7,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, remove_dir_all, remove_file, rename};
+use std::fs::{File, OpenOptions, Permissions, remove_file, rename};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Instead of a file: stdin or stdout.
@@ -19,10 +19,6 @@ const STANDARD: &str = "-";
 const UNFINISHED: &str = ".unfinished";
 /// Rights of a file: its owner's only, as with what is in it.
 const FILE_MODE: u32 = 0o600;
-/// The same of a temporary folder.
-const FOLDER_MODE: u32 = 0o700;
-/// What the name of that folder begins with.
-const TEMPORARY: &str = "chatd-";
 /// Between two looks whether a pipe is still waited for.
 const BETWEEN_LOOKS: Timespec = Timespec {
     tv_sec: 0,
@@ -132,12 +128,10 @@ impl Target {
         Self::open(path, replaces)
     }
 
-    /// Has something written there, off the threads that wait; a file gets its name then. What is
-    /// written is named `what` in sentences. Says what came of it, and where it is. A wish to stop ends
-    /// it until the file is on disk, and is too late then.
+    /// Has something written there, off the threads that wait; a file gets its name then. Says what came of
+    /// it, and where it is. A wish to stop ends it until the file is on disk, and is too late then.
     pub async fn fill<T: Send + 'static>(
         self,
-        what: &'static str,
         write: impl FnOnce(&mut dyn Write) -> Result<T, FillError> + Send + 'static,
     ) -> Result<(T, Option<PathBuf>), Failure> {
         match self {
@@ -154,7 +148,7 @@ impl Target {
             }
             Self::File(target) => {
                 // The file's name is taken away here when this is interrupted, whatever is still written.
-                let file = target.file();
+                let (file, path) = (target.file(), target.path.clone());
                 let written = blocking(move || {
                     let written = file.map_err(FillError::Target).and_then(|file| {
                         let done = filled(&file, write)?;
@@ -163,9 +157,7 @@ impl Target {
                     });
                     written.map_err(|error| match error {
                         FillError::Source(failure) => failure,
-                        FillError::Target(error) => {
-                            Failure::failed(format!("the {what} cannot be written: {error}"))
-                        }
+                        FillError::Target(error) => unwritten(&path, &error),
                     })
                 });
                 let done = interruptible(written).await?;
@@ -202,18 +194,7 @@ fn filled<T>(
 
 impl Unfinished {
     fn make(path: &Path, replaces: bool) -> Result<Self, Failure> {
-        let failed = |error: io::Error| {
-            let hint = match error.kind() {
-                ErrorKind::NotFound => "; make its folder first",
-                ErrorKind::PermissionDenied => "; name a folder that you may write to",
-                ErrorKind::StorageFull => "; make room on its disk",
-                _ => "",
-            };
-            Failure::failed(format!(
-                "\"{}\" cannot be written: {error}{hint}",
-                path.display()
-            ))
-        };
+        let failed = |error: io::Error| unwritten(path, &error);
         if let Some(folder) = data_folder_around(path) {
             let text = format!(
                 "\"{}\" would be in the data folder \"{}\", where it could replace what the server needs, and be \
@@ -300,12 +281,7 @@ impl Unfinished {
 
     /// Gives the file, which is on disk, its name.
     fn finish(mut self) -> Result<PathBuf, Failure> {
-        let failed = |error: io::Error| {
-            Failure::failed(format!(
-                "\"{}\" cannot be written: {error}",
-                self.path.display()
-            ))
-        };
+        let failed = |error: io::Error| unwritten(&self.path, &error);
         if self.replaces {
             rename(&self.on_its_way, &self.path).map_err(failed)?;
         } else {
@@ -356,6 +332,28 @@ fn data_folder_around(path: &Path) -> Option<PathBuf> {
     found.map(Path::to_owned)
 }
 
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let has_folder = path
+        .parent()
+        .is_none_or(|folder| folder == Path::new("") || folder.symlink_metadata().is_ok());
+    let hint = match error.kind() {
+        ErrorKind::NotFound if !has_folder => "make its folder first",
+        // Where the system makes all the files, it says that there is none.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "name a folder that you may write to"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on its disk, or name a file on another"
+        }
+        ErrorKind::FileTooLarge => "name a file on a disk that takes larger ones",
+        _ => "name another file",
+    };
+    Failure::failed(format!(
+        "\"{}\" cannot be written: {error}; {hint}",
+        path.display()
+    ))
+}
+
 fn in_the_way(path: &Path) -> Failure {
     let path = path.display();
     Failure::failed(format!(
@@ -385,32 +383,5 @@ impl<W: Write> Write for Counted<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
-    }
-}
-
-/// A folder of this process's own, gone when the value is.
-pub(in crate::cli) struct Temporary(PathBuf);
-
-impl Temporary {
-    pub fn make() -> Result<Self, Failure> {
-        let name = format!("{TEMPORARY}{}", uuid::Uuid::new_v4());
-        let path = std::env::temp_dir().join(name);
-        match DirBuilder::new().mode(FOLDER_MODE).create(&path) {
-            Ok(()) => Ok(Self(path)),
-            Err(error) => Err(Failure::failed(format!(
-                "the temporary folder \"{}\" cannot be made: {error}; name another place in $TMPDIR",
-                path.display()
-            ))),
-        }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = remove_dir_all(&self.0);
     }
 }

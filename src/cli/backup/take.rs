@@ -6,6 +6,7 @@ use crate::chat::Clock;
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, say};
 use crate::config::Config;
+use crate::model::size;
 use crate::server::backup::{Manifest, Source, pack};
 use std::io::{self, Write};
 use std::path::Path;
@@ -23,7 +24,7 @@ pub(super) async fn take(config: Config, target: Target) -> Result<(), Failure> 
     copy.end().await;
     let source = source?;
     let manifest = source.manifest().clone();
-    let written = target.fill("backup", move |to| Ok(packed(source, to)?));
+    let written = target.fill(move |to| Ok(packed(source, to)?));
     let (bytes, path) = written.await?;
     tell(&manifest, bytes, path.as_deref(), began.elapsed());
     Ok(())
@@ -55,20 +56,4 @@ pub(in crate::cli) fn written_to(path: Option<&Path>) -> String {
         || "to stdout".to_owned(),
         |path| format!("\"{}\"", path.display()),
     )
-}
-
-/// A number of bytes for people.
-pub(in crate::cli) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-    let (mut whole, mut tenths, mut unit) = (bytes, 0, 0);
-    while whole >= 1024 && unit + 1 < UNITS.len() {
-        tenths = whole % 1024 * 10 / 1024;
-        whole /= 1024;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{whole} {}", UNITS[unit])
-    } else {
-        format!("{whole}.{tenths} {}", UNITS[unit])
-    }
 }

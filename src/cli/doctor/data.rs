@@ -1,8 +1,8 @@
 //! The data folder: whose it is, who may look, how much room there is, how quick its disk is.
 
-use super::super::stats::size;
 use super::{Report, advice};
 use crate::config::Config;
+use crate::model::size;
 use crate::server::data_folder::{DataFolder, absolute, check_secret, database_in};
 use crate::store::Error;
 use crate::store::backup::first_damage;

@@ -17,7 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatd doctor --config /etc/chatd/config.toml     look at this machine
   chatd doctor --url https://chat.example.org      look from outside, too
-  SSL_CERT_FILE=house.pem chatd doctor --url https://chat.lan   by one's own CA
+  SSL_CERT_FILE=house.pem chatd doctor --url https://chat.lan   by your CA
   chatd doctor --json | jq '.[] | select(.state != \"ok\")'
 
 Run it as the user who runs the server, with the server's configuration; the server may run meanwhile. \

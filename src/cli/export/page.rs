@@ -1,12 +1,12 @@
 //! A room as a page that a person can read and print: no script, nothing from elsewhere, and all that
-//! people wrote escaped.
+//! people wrote escaped. Addresses in messages are links, which nothing follows by itself.
 
+use super::text::{Linked, Text};
 use super::{Database, FillError, Source, counted, made_by};
 use crate::model::{
     Entry, ExportEnd, MemberEntry, MessageEntry, MessageId, RoomEntry, SYSTEM_MESSAGE, Time, UserId,
 };
 use std::collections::HashMap;
-use std::fmt;
 use std::io::{self, Write};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -174,7 +174,7 @@ impl Page {
             )?;
         } else {
             let class = if is_system { "text system" } else { "text" };
-            let content = Text(&message.content);
+            let content = Linked(&message.content);
             writeln!(to, "<p class=\"{class}\" dir=\"auto\">{content}</p>")?;
         }
         writeln!(to, "</article>")
@@ -234,33 +234,4 @@ fn hour(at: Time) -> String {
 
 fn moment(at: Time) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// Text that people wrote, as HTML has it: what would be a tag or an entity is none (the HTML Living
-/// Standard, section 13.3), and what no page may hold is marked.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(is_special) {
-            let (before, from) = rest.split_at(at);
-            f.write_str(before)?;
-            let mut chars = from.chars();
-            f.write_str(match chars.next() {
-                Some('&') => "&amp;",
-                Some('<') => "&lt;",
-                Some('>') => "&gt;",
-                Some('"') => "&quot;",
-                Some('\'') => "&#39;",
-                _ => "\u{fffd}",
-            })?;
-            rest = chars.as_str();
-        }
-        f.write_str(rest)
-    }
-}
-
-fn is_special(c: char) -> bool {
-    matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control() && !matches!(c, '\n' | '\t')
 }

@@ -1,9 +1,9 @@
-//! Bringing in what was checked: what is here already is found out first, then come the entries, and at
-//! the end the rooms are shown.
+//! Bringing in what was checked: what is here already is found out first, of messages too, then come the
+//! entries, and at the end the rooms are shown.
 
 use super::check::Plan;
 use super::crowded::Crowded;
-use super::parts::{Parts, in_parts};
+use super::parts::{Reading, in_parts};
 use super::{Options, Source, Summary};
 use crate::chat::{FinishedRoom, ImportCheck};
 use crate::cli::backup::{counted, interruptible, interruptible_with};
@@ -13,16 +13,9 @@ use crate::cli::{Exit, Failure};
 use crate::model::{Entry, RoomId, UserId};
 use crate::server::control::{Answer, ImportStep, Request};
 use std::collections::{HashMap, HashSet};
-use tokio::sync::mpsc::{Sender, channel};
-use tokio::task::spawn_blocking;
 
-/// So many parts are read before they are wanted.
-const PARTS_AHEAD: usize = 2;
 /// Rooms with so many members together are shown at once, unless a single one has more.
 const MEMBERS_A_STEP: i64 = 20_000;
-
-/// A part on its way, and how much of the source is read with it, of how much.
-type Part = (Vec<Entry>, (u64, u64));
 
 /// What would be brought where nothing is.
 pub(super) fn all_new(plan: &Plan) -> Summary {
@@ -50,14 +43,63 @@ fn summary(plan: &Plan, found: &ImportCheck, crowded: Crowded) -> Summary {
     }
 }
 
+/// Why not all was brought in.
+pub(super) struct Failed {
+    pub failure: Failure,
+    /// What was brought in by then; nothing before anything was.
+    pub left: Option<Left>,
+}
+
+/// What is there of an import that failed: so many rooms, and at any rate accounts.
+pub(super) struct Left(usize);
+
+impl Failed {
+    /// Whether nothing of it can be seen, so that what was made for it may go.
+    pub fn has_nothing(&self) -> bool {
+        self.left.as_ref().is_none_or(|left| left.0 == 0)
+    }
+
+    /// The sentence. `is_gone` says that what was brought has been removed.
+    pub fn told(self, is_gone: bool) -> Failure {
+        let is_interrupted = matches!(self.failure.exit, Exit::Interrupted | Exit::Stopped);
+        let again = if is_interrupted {
+            "run it again"
+        } else {
+            "run it again when that is mended"
+        };
+        let left = match self.left {
+            None => return self.failure,
+            Some(_) if is_gone => "nothing was changed".to_owned(),
+            Some(Left(0)) => {
+                format!("no room was brought in, and accounts that were made stay; {again}")
+            }
+            Some(Left(shown)) => format!(
+                "{} came in whole, the others not at all; {again} with --skip-existing",
+                counted(shown as u64, "room")
+            ),
+        };
+        let why = self.failure.message.trim_end_matches('.');
+        Failure::new(self.failure.exit, format!("{why}; {left}"))
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            left: None,
+        }
+    }
+}
+
 /// Brings in what was checked, all of it or no room.
 pub(super) async fn bring(
     door: &mut Door,
     source: impl Source + 'static,
     mut plan: Plan,
     options: Options,
-) -> Result<Summary, Failure> {
-    let (found, crowded) = interruptible(look(door, &mut plan)).await?;
+) -> Result<Summary, Failed> {
+    let (mut found, crowded) = interruptible(look(door, &mut plan)).await?;
     if let Some(known) = found.known_rooms.first()
         && !options.skip_existing
     {
@@ -71,14 +113,20 @@ pub(super) async fn bring(
                 "are"
             }
         );
-        return Err(Failure::new(Exit::Exists, text));
+        return Err(Failure::new(Exit::Exists, text).into());
     }
+    let skipped: HashSet<RoomId> = found.known_rooms.iter().copied().collect();
+    let source = if found.has_messages {
+        let looked = look_for_messages(door, source, &skipped, &mut found.left_rooms);
+        interruptible(looked).await?
+    } else {
+        source
+    };
     let summary = summary(&plan, &found, crowded);
     if options.dry_run {
         return Ok(summary);
     }
     interruptible(clear(door, &found.left_rooms)).await?;
-    let skipped: HashSet<RoomId> = found.known_rooms.iter().copied().collect();
     let rooms = plan.rooms.iter().filter(|room| !skipped.contains(&room.id));
     let rooms: Vec<_> = rooms.cloned().collect();
     let mut shown = 0;
@@ -90,24 +138,9 @@ pub(super) async fn bring(
         Ok(()) => Ok(summary),
         Err(failure) => {
             give_up(door, rooms.get(shown..).unwrap_or_default()).await;
-            Err(explained(failure, shown))
+            let left = Some(Left(shown));
+            Err(Failed { failure, left })
         }
-    }
-}
-
-/// What is left of an import that failed.
-fn explained(failure: Failure, shown: usize) -> Failure {
-    let left = match shown {
-        0 => "; no room was brought in, and accounts that were made stay: run it again when that is mended"
-            .to_owned(),
-        shown => format!(
-            "; {} came in whole, the others not at all: run it again with --skip-existing",
-            counted(shown as u64, "room")
-        ),
-    };
-    Failure {
-        message: failure.message + &left,
-        ..failure
     }
 }
 
@@ -131,6 +164,7 @@ async fn look(door: &mut Door, plan: &mut Plan) -> Result<(ImportCheck, Crowded)
         let some = check(door, entries).await?;
         found.known_rooms.extend(some.known_rooms);
         found.left_rooms.extend(some.left_rooms);
+        found.has_messages |= some.has_messages;
     }
     let left_out = found.known_rooms.iter().copied().collect();
     let mut brought = plan.rooms_of_each(&left_out).into_iter();
@@ -163,6 +197,29 @@ async fn check(door: &mut Door, entries: Vec<Entry>) -> Result<ImportCheck, Fail
     }
 }
 
+/// Finds out whether messages are here already, in other rooms. What is left of such rooms that nobody sees
+/// is to be removed.
+async fn look_for_messages<S: Source + 'static>(
+    door: &mut Door,
+    source: S,
+    skipped: &HashSet<RoomId>,
+    left_rooms: &mut Vec<RoomId>,
+) -> Result<S, Failure> {
+    let is_message = |entry: &Entry| matches!(entry, Entry::Message(_));
+    let mut reading = Reading::start(source, skipped.clone(), is_message);
+    let mut progress = Progress::new();
+    while let Some((entries, (read, all))) = reading.parts.recv().await {
+        let some = check(door, entries).await?;
+        for room in some.left_rooms {
+            if !left_rooms.contains(&room) {
+                left_rooms.push(room);
+            }
+        }
+        progress.show("comparing", read, all);
+    }
+    reading.end().await
+}
+
 /// Removes what is left of rooms that nobody sees.
 async fn clear(door: &mut Door, rooms: &[RoomId]) -> Result<(), Failure> {
     let mut progress = Progress::new();
@@ -181,49 +238,13 @@ async fn send(
     source: impl Source + 'static,
     skipped: HashSet<RoomId>,
 ) -> Result<(), Failure> {
-    let (to, mut parts) = channel(PARTS_AHEAD);
-    let reading = spawn_blocking(move || read(source, &skipped, &to));
+    let mut reading = Reading::start(source, skipped, |_| true);
     let mut progress = Progress::new();
-    while let Some((entries, (read, all))) = parts.recv().await {
+    while let Some((entries, (read, all))) = reading.parts.recv().await {
         done(door, ImportStep::Bring { entries }).await?;
         progress.show("importing", read, all);
     }
-    let read = reading.await;
-    read.unwrap_or_else(|error| Err(Failure::failed(error)))
-}
-
-/// Reads the source into parts, until nobody takes them any more.
-fn read(
-    mut source: impl Source,
-    skipped: &HashSet<RoomId>,
-    to: &Sender<Part>,
-) -> Result<(), Failure> {
-    let mut parts = Parts::new();
-    source.rewind()?;
-    while let Some(entry) = source.next()? {
-        let room = match &entry {
-            Entry::Export(_) | Entry::End(_) => continue,
-            Entry::User(_) => None,
-            Entry::Room(room) => Some(room.id),
-            Entry::Member(member) => Some(member.room_id),
-            Entry::Ban(ban) => Some(ban.room_id),
-            Entry::Invite(invite) => Some(invite.room_id),
-            Entry::Message(message) => Some(message.room_id),
-        };
-        if room.is_some_and(|room| skipped.contains(&room)) {
-            continue;
-        }
-        if let Some(full) = parts.add(entry)?
-            && to.blocking_send((full, source.progress())).is_err()
-        {
-            return Ok(());
-        }
-    }
-    if let Some(last) = parts.take() {
-        // Whoever does not take it has failed, and says why.
-        let _ = to.blocking_send((last, source.progress()));
-    }
-    Ok(())
+    reading.end().await.map(drop)
 }
 
 /// Shows rooms that are whole, as many at once as may be. `shown` is how many are shown.

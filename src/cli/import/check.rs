@@ -66,18 +66,21 @@ impl Checker {
     /// # Errors
     /// A sentence's part that says what is wrong.
     pub fn take(&mut self, entry: Entry) -> Refused {
-        must(!self.has_ended, || {
-            "something comes after the end of the export".to_owned()
-        })?;
         match entry {
             Entry::Export(_) => {
                 must(!self.has_head, || {
-                    "an export begins within another".to_owned()
+                    "a second export begins here; put each into a file of its own, and import one after the other"
+                        .to_owned()
                 })?;
                 self.has_head = true;
                 return Ok(());
             }
-            _ if !self.has_head => return Err("the export has no head".to_owned()),
+            _ if !self.has_head => {
+                return Err("the first line of the export is missing; export again".to_owned());
+            }
+            _ if self.has_ended => {
+                return Err("something comes after the end of the export; remove that".to_owned());
+            }
             Entry::End(end) => return self.end(&end),
             _ => {}
         }

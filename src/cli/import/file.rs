@@ -1,9 +1,11 @@
 //! The lines of an export's file, read twice.
 
 use super::Source;
+use super::damage::damage;
 use crate::cli::Failure;
-use crate::cli::backup::{Temporary, is_standard, shown};
+use crate::cli::backup::{EXPORT, Temporary, is_standard, shown};
 use crate::model::{EXPORT_FORMAT, Entry};
+use crate::server::backup::Kind;
 use serde::Deserialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Seek};
@@ -22,6 +24,8 @@ pub(super) struct Lines {
     from: BufReader<File>,
     line: Vec<u8>,
     number: u64,
+    /// Whether there was an entry.
+    has_begun: bool,
     done: u64,
     bytes: u64,
 }
@@ -68,6 +72,7 @@ impl Lines {
             from: BufReader::new(file),
             line: Vec::new(),
             number: 0,
+            has_begun: false,
             done: 0,
             bytes,
         })
@@ -77,26 +82,78 @@ impl Lines {
         Failure::failed(format!("line {} of {}: {why}", self.number, self.name))
     }
 
-    /// What a line says.
-    fn parse(&self) -> Result<Entry, Failure> {
-        let entry = serde_json::from_slice(&self.line);
-        entry.map_err(|error| {
-            if self.number > 1 {
-                return self.wrong(&format!("it is damaged: {error}; export again"));
+    /// Reads the next line; says whether there is one.
+    fn read_line(&mut self) -> Result<bool, Failure> {
+        self.line.clear();
+        let mut limited = (&mut self.from).take(LINE_BYTES);
+        let read = limited.read_until(b'\n', &mut self.line);
+        let read = read
+            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", self.name)))?;
+        self.done += read as u64;
+        self.number += u64::from(read > 0);
+        Ok(read > 0)
+    }
+
+    /// What the line says.
+    fn entry(&mut self) -> Result<Entry, Failure> {
+        match serde_json::from_slice(&self.line) {
+            // The form of the other lines is another one as well, whatever this one is like.
+            Ok(Entry::Export(head)) if head.format != EXPORT_FORMAT => Err(newer(
+                &self.name,
+                &Least {
+                    kind: String::new(),
+                    format: head.format,
+                    made_by: head.made_by,
+                },
+            )),
+            Ok(entry) => {
+                self.has_begun = true;
+                Ok(entry)
             }
-            match serde_json::from_slice::<Least>(&self.line) {
-                Ok(least) if least.kind == "export" && least.format != EXPORT_FORMAT => {
-                    newer(&self.name, &least)
-                }
-                Ok(least) if least.kind == "export" => {
-                    self.wrong(&format!("it is damaged: {error}; export again"))
-                }
-                _ => Failure::failed(format!(
-                    "{} is no export of chatd; name a file that \"chatd export\" has made",
-                    self.name
-                )),
+            Err(error) if self.has_begun => Err(self.unreadable(&error)),
+            Err(error) => Err(self.foreign(&error)),
+        }
+    }
+
+    /// What is wrong with a line that is no entry.
+    fn unreadable(&self, error: &serde_json::Error) -> Failure {
+        if self.line.last() == Some(&b'\n') {
+            return self.wrong(&damage(&self.line, error));
+        }
+        if self.line.len() as u64 == LINE_BYTES {
+            return self.wrong("it is longer than any entry; export again");
+        }
+        self.wrong("it is cut off, so that the export is a half-written one; export again")
+    }
+
+    /// What is wrong with a file whose first line is no entry.
+    fn foreign(&mut self, error: &serde_json::Error) -> Failure {
+        match serde_json::from_slice::<Least>(&self.line) {
+            Ok(least) if least.kind == "export" && least.format != EXPORT_FORMAT => {
+                return newer(&self.name, &least);
             }
-        })
+            _ => {}
+        }
+        let mut begins = Vec::new();
+        let read = self.from.rewind();
+        let read = read.and_then(|()| (&mut self.from).take(Kind::BYTES).read_to_end(&mut begins));
+        if let Err(error) = read {
+            return Failure::failed(format!("{} cannot be read: {error}", self.name));
+        }
+        let what = match Kind::of(&begins) {
+            Kind::Export => return self.unreadable(error),
+            Kind::Backup => "is a backup, not an export; \"chatd restore\" makes a data folder of it".to_owned(),
+            Kind::Packed(by) => format!("is packed, and no export as it is; unpack it with {by} first"),
+            Kind::Page => "is a page to read, which cannot be brought in; export again, without \"--format html\""
+                .to_owned(),
+            Kind::Database => "is a database, not an export; have \"chatd export --all\" make one of the data folder \
+                               that it is from"
+                .to_owned(),
+            Kind::Other => {
+                "is no export of chatd; name a file that \"chatd export\" has made".to_owned()
+            }
+        };
+        Failure::failed(format!("{} {what}", self.name))
     }
 }
 
@@ -122,7 +179,7 @@ fn newer(name: &str, least: &Least) -> Failure {
 /// Keeps what is read in a file that has no name any more.
 fn kept(from: &mut dyn Read, name: &str) -> Result<File, Failure> {
     let folder = Temporary::make()?;
-    let path = folder.path().join("export");
+    let path = folder.path().join(EXPORT);
     let unwritten = |error: io::Error| {
         Failure::failed(format!(
             "\"{}\", which keeps {name}, cannot be written: {error}; name a place with more room in $TMPDIR",
@@ -145,6 +202,7 @@ fn kept(from: &mut dyn Read, name: &str) -> Result<File, Failure> {
 impl Source for Lines {
     fn rewind(&mut self) -> Result<(), Failure> {
         self.number = 0;
+        self.has_begun = false;
         self.done = 0;
         let again = self.from.rewind();
         again.map_err(|error| {
@@ -153,42 +211,16 @@ impl Source for Lines {
     }
 
     fn next(&mut self) -> Result<Option<Entry>, Failure> {
-        self.line.clear();
-        self.number += 1;
-        let mut limited = (&mut self.from).take(LINE_BYTES);
-        let read = limited.read_until(b'\n', &mut self.line);
-        let read = read
-            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", self.name)))?;
-        self.done += read as u64;
-        if read == 0 {
-            if self.number == 1 {
-                self.parse()?;
+        // An editor, or a shell that joins what it wrote, may leave empty lines.
+        while self.read_line()? {
+            if !self.line.trim_ascii().is_empty() {
+                return self.entry().map(Some);
             }
+        }
+        if self.has_begun {
             return Ok(None);
         }
-        if self.line.last() == Some(&b'\n') {
-            let entry = self.parse()?;
-            return match entry {
-                // The form of the other lines is another one as well, whatever this one is like.
-                Entry::Export(head) if head.format != EXPORT_FORMAT => Err(newer(
-                    &self.name,
-                    &Least {
-                        kind: String::new(),
-                        format: head.format,
-                        made_by: head.made_by,
-                    },
-                )),
-                entry => Ok(Some(entry)),
-            };
-        }
-        if self.number == 1 {
-            // Whatever it is, it says so.
-            self.parse()?;
-        }
-        if read as u64 == LINE_BYTES {
-            return Err(self.wrong("it is longer than any entry; export again"));
-        }
-        Err(self.wrong("it is cut off, so that the export is a half-written one; export again"))
+        self.entry().map(Some)
     }
 
     fn place(&self) -> String {

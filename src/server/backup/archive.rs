@@ -1,10 +1,11 @@
 //! The file of a backup: written in one go, and read in one go, so that it may be a pipe.
 
+use super::kind::{Kind, ZSTD};
 use super::{BackupError, FORMAT, Manifest, Source, Stop, must_be_known};
 use crate::server::data_folder::{DATABASE, FILE_MODE, SECRET, SECRET_MAX_BYTES, is_secret};
 use serde::Deserialize;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tar::{Archive, Builder, Entry, EntryType, Header};
@@ -17,8 +18,6 @@ const MANIFEST: &str = "manifest.json";
 const MANIFEST_BYTES: u64 = 64 * 1024;
 /// zstd's own choice between speed and size.
 const LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
-/// What a file in zstd begins with (RFC 8878, section 3.1.1).
-const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// So many bytes are read at once.
 const BLOCK_BYTES: usize = 128 * 1024;
 
@@ -84,8 +83,8 @@ pub fn unpack(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest, B
 
 fn unpack_until(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest, BackupError> {
     let mut from = BufReader::with_capacity(BLOCK_BYTES, from);
-    let begins = begin(&mut from)?;
-    let decoder = Decoder::with_buffer((&begins[..]).chain(from)).map_err(unreadable)?;
+    must_be_a_backup(&mut from)?;
+    let decoder = Decoder::with_buffer(from).map_err(unreadable)?;
     let mut tar = Archive::new(decoder);
     let mut entries = tar.entries().map_err(unreadable)?;
     let mut next = |name: &str| {
@@ -95,7 +94,7 @@ fn unpack_until(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest,
         if is_it && entry.header().entry_type() == EntryType::Regular {
             Ok(entry)
         } else {
-            Err(BackupError::Foreign)
+            Err(BackupError::Foreign(Kind::Other))
         }
     };
     let manifest = read_manifest(next(MANIFEST)?)?;
@@ -113,13 +112,14 @@ fn unpack_until(from: impl Read, folder: &Path, stop: &Stop) -> Result<Manifest,
     Ok(manifest)
 }
 
-/// The first bytes, if they are those of a file in zstd.
-fn begin(from: &mut impl Read) -> Result<[u8; 4], BackupError> {
-    let mut begins = [0; MAGIC.len()];
-    match from.read_exact(&mut begins) {
-        Ok(()) if begins == MAGIC => Ok(begins),
-        Ok(()) => Err(BackupError::Foreign),
-        Err(error) => Err(unreadable(error)),
+/// Looks at how it begins, and takes nothing of it.
+fn must_be_a_backup(from: &mut impl BufRead) -> Result<(), BackupError> {
+    let begins = from.fill_buf().map_err(unreadable)?;
+    match Kind::of(begins) {
+        Kind::Backup => Ok(()),
+        // It may come byte by byte, or be cut off so soon.
+        Kind::Other if ZSTD.starts_with(begins) => Ok(()),
+        other => Err(BackupError::Foreign(other)),
     }
 }
 
@@ -132,7 +132,8 @@ fn read_manifest(entry: Entry<'_, impl Read>) -> Result<Manifest, BackupError> {
     }
     let mut text = Vec::new();
     read_all(entry.take(MANIFEST_BYTES), &mut text)?;
-    let least: Least = serde_json::from_slice(&text).map_err(|_| BackupError::Foreign)?;
+    let least: Least =
+        serde_json::from_slice(&text).map_err(|_| BackupError::Foreign(Kind::Other))?;
     let Least { format, chatd } = least;
     // What else is in it is for whoever knows that form.
     if format > FORMAT {

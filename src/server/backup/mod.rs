@@ -3,18 +3,22 @@
 //! can take it apart with `tar --zstd -xf`.
 
 mod archive;
+mod kind;
 mod restore;
 mod stop;
 
 pub use archive::{pack, unpack};
+pub use kind::Kind;
 pub use restore::{RestoreError, Restored, restore};
 pub use stop::Stop;
 
-use super::data_folder::{DATABASE, absolute, copy_in, secret_in};
+use super::data_folder::{DATABASE, copy_in, secret_in};
 use crate::model::Time;
+use crate::store::Error;
 use crate::store::backup::{Export, contents, faults, newest_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,8 +53,8 @@ impl Manifest {
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It is something else.
-    #[error("this is no backup of chatd; name a file that \"chatd backup\" has made")]
-    Foreign,
+    #[error("this is {}", instead(*.0))]
+    Foreign(Kind),
     /// Its end is missing.
     #[error("the backup is cut off, so that its end is missing; take another one")]
     CutOff,
@@ -87,6 +91,15 @@ pub enum BackupError {
     },
 }
 
+/// What it is instead of a backup, and the way out.
+fn instead(kind: Kind) -> String {
+    match kind {
+        Kind::Export => "an export, not a backup; bring it in with \"chatd import\"".to_owned(),
+        Kind::Packed(by) => format!("packed, and no backup as it is; unpack it with {by} first"),
+        _ => "no backup of chatd; name a file that \"chatd backup\" has made".to_owned(),
+    }
+}
+
 /// A copy that a server has made in its data folder, open, with what it takes to make a backup of it.
 #[derive(Debug)]
 pub struct Source {
@@ -105,13 +118,9 @@ impl Source {
     /// What cannot be read, and why.
     pub fn open(folder: &Path, now: Time) -> io::Result<Self> {
         let path = copy_in(folder);
-        let named = |error: io::Error| {
-            let text = format!("\"{}\" cannot be read: {error}", absolute(&path).display());
-            io::Error::new(error.kind(), text)
-        };
-        let database = File::open(&path).map_err(named)?;
-        let bytes = database.metadata().map_err(named)?.len();
-        let contents = contents(&path, || false).map_err(|error| named(io::Error::other(error)))?;
+        let database = File::open(&path).map_err(unread)?;
+        let bytes = database.metadata().map_err(unread)?.len();
+        let contents = contents(&path, || false).map_err(|error| unread_copy(&error))?;
         let secret = secret_in(folder)?.ok_or_else(|| {
             io::Error::other("the data folder has no jwt.secret; start the server")
         })?;
@@ -141,18 +150,28 @@ impl Source {
 /// # Errors
 /// What cannot be read, and why; also a copy that another version of this program has made.
 pub fn open_export(folder: &Path) -> io::Result<Export> {
-    let path = copy_in(folder);
-    let named = |error: crate::store::Error| {
-        let text = format!("\"{}\" cannot be read: {error}", absolute(&path).display());
-        io::Error::other(text)
-    };
-    let export = Export::open(&path).map_err(named)?;
-    if export.schema().map_err(named)? != newest_schema() {
+    let export = Export::open(&copy_in(folder)).map_err(|error| unread_copy(&error))?;
+    if export.schema().map_err(|error| unread_copy(&error))? != newest_schema() {
         return Err(io::Error::other(
             "the running server is another version of chatd, whose data this one does not know; restart it",
         ));
     }
     Ok(export)
+}
+
+/// What to say of a copy that cannot be read. Damage in it is damage of the database.
+pub fn unread_copy(error: &Error) -> io::Error {
+    match error {
+        Error::Damaged(_) | Error::Denied(_) => io::Error::other(error.clone()),
+        other => unread(other),
+    }
+}
+
+fn unread(error: impl fmt::Display) -> io::Error {
+    io::Error::other(format!(
+        "the copy of the database that was made for this cannot be read: {error}; \"chatd doctor\" looks into the \
+         data folder"
+    ))
 }
 
 /// Checks that what was unpacked into a folder is sound and is what the manifest says.

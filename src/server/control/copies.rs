@@ -4,6 +4,7 @@
 use super::super::data_folder::DataFolder;
 use super::{Answer, CopyState, Outcome, Refusal};
 use crate::chat::Code;
+use crate::model::size;
 use crate::store::backup::Copying;
 use crate::store::{Error, Store};
 use rustix::fs::statvfs;
@@ -17,8 +18,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// A copy that nobody has asked about for so long is removed: whoever wanted it was killed.
 const ABANDONED_AFTER: Duration = Duration::from_secs(10);
-/// So much of the disk is left to the server, bytes: a copy that would leave less is not begun, and one
-/// that comes to do so while everybody talks is ended.
+/// So much of the disk is left to the server at most, bytes, and otherwise as much as the copy takes, since
+/// a small one is soon made: a copy that would leave less is not begun, and one that comes to do so while
+/// everybody talks is ended.
 const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// A copy may wait so long for the writer to come to one that was given up.
 const ORDER_WAIT: Duration = Duration::from_secs(5);
@@ -48,6 +50,8 @@ struct Current {
     number: u64,
     copying: Copying,
     asked_at: Instant,
+    /// So much of the disk it leaves, bytes.
+    reserve: u64,
     /// It was ended since the disk became too full for it.
     is_too_large: bool,
 }
@@ -85,7 +89,7 @@ impl Copies {
             return Err(gone());
         };
         current.asked_at = Instant::now();
-        if !current.is_too_large && self.0.free() < RESERVE_BYTES {
+        if !current.is_too_large && self.0.free() < current.reserve {
             current.copying.give_up();
             current.is_too_large = true;
         }
@@ -149,7 +153,7 @@ impl Shared {
                 "another backup of this data folder is being made; wait until it is done, then try again",
             ));
         }
-        self.must_have_room()?;
+        let reserve = self.must_have_room()?;
         self.make_file().map_err(|error| {
             let path = self.file.display();
             let text =
@@ -166,6 +170,7 @@ impl Shared {
             number,
             copying,
             asked_at: Instant::now(),
+            reserve,
             is_too_large: false,
         });
         Ok(number)
@@ -197,24 +202,24 @@ impl Shared {
         })
     }
 
-    /// A copy that fills the disk would have everybody's messages refused.
-    fn must_have_room(&self) -> Result<(), Refusal> {
+    /// A copy that fills the disk would have everybody's messages refused. Says how much is left to them.
+    fn must_have_room(&self) -> Result<u64, Refusal> {
         // Where nobody can tell how much it is, the copy is tried.
-        let size = self.store.size();
-        let needed = size.map_or(0, |size| size.database.saturating_add(size.log));
+        let takes = self.store.size();
+        let needed = takes.map_or(0, |takes| takes.database.saturating_add(takes.log));
+        let reserve = needed.min(RESERVE_BYTES);
         let free = self.free();
-        if needed.saturating_add(RESERVE_BYTES) <= free {
-            return Ok(());
+        if needed.saturating_add(reserve) <= free {
+            return Ok(reserve);
         }
         Err(Refusal::new(
             Code::StorageFull,
             format!(
-                "the disk of the data folder has too little room: a backup takes as much there as the database \
-                 for a while, which is {} MiB, {} MiB are left for what is said meanwhile, and {} MiB are free; make \
-                 room, then try again",
-                needed >> 20,
-                RESERVE_BYTES >> 20,
-                free >> 20
+                "the disk of the data folder has too little room: a copy of the database is made there for a while, \
+                 which takes {}, {} are left for what is said meanwhile, and {} are free; make room, then try again",
+                size(needed),
+                size(reserve),
+                size(free)
             ),
         ))
     }

@@ -13,9 +13,9 @@ pub const ENTRIES_BYTES: usize = LINE_BYTES - 1024;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum ImportStep {
-    /// Say what of these accounts, rooms and invites is here already, and change nothing.
+    /// Say what of these accounts, rooms, invites and messages is here already, and change nothing.
     Check {
-        /// The accounts, rooms and invites.
+        /// The accounts, rooms, invites and messages.
         entries: Vec<Entry>,
     },
     /// Remove some of what is left of a room that nobody sees.

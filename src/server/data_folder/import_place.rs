@@ -1,12 +1,13 @@
 //! One import at a time: each begins by clearing away what is left of rooms that it brings, and would take
 //! what another is just bringing for that.
 
+use super::fresh::remove_all;
 use super::{DataFolder, FolderError, absolute, make};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a file system answers that cannot lock a folder, as NFS cannot. Imports have to be kept apart by
 /// hand there.
@@ -24,6 +25,15 @@ const NO_SUCH_LOCKS: [Errno; 5] = [
 #[derive(Debug)]
 pub struct ImportPlace {
     _folder: File,
+    /// The folders that were made for it, from the top down.
+    made: Vec<PathBuf>,
+}
+
+impl Drop for ImportPlace {
+    fn drop(&mut self) {
+        // Nothing came of the import.
+        remove_all(&self.made);
+    }
 }
 
 impl DataFolder {
@@ -43,7 +53,10 @@ impl DataFolder {
             Err(error) if !NO_SUCH_LOCKS.contains(&error) => {
                 Err(failed(path, "locked")(error.into()))
             }
-            _ => Ok(Some(ImportPlace { _folder: folder })),
+            _ => Ok(Some(ImportPlace {
+                _folder: folder,
+                made: Vec::new(),
+            })),
         }
     }
 
@@ -52,9 +65,11 @@ impl DataFolder {
     /// # Errors
     /// [`FolderError::Importing`] when another import has it.
     pub fn make_for_import(path: &Path) -> Result<ImportPlace, FolderError> {
-        make(path).map_err(failed(path, "made"))?;
+        let made = make(path).map_err(failed(path, "made"))?;
         let place = Self::place_for_import(path)?;
-        place.ok_or_else(|| failed(path, "opened")(ErrorKind::NotFound.into()))
+        let mut place = place.ok_or_else(|| failed(path, "opened")(ErrorKind::NotFound.into()))?;
+        place.made = made;
+        Ok(place)
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Its file.
 pub(in crate::server) const SECRET: &str = "jwt.secret";
 /// The same on its way to disk.
-const NEW_SECRET: &str = "jwt.secret.new";
+pub(super) const NEW_SECRET: &str = "jwt.secret.new";
 /// A file longer than this was not meant as a secret.
 pub(in crate::server) const SECRET_MAX_BYTES: u64 = 4096;
 /// The right of a file's owner to read it.

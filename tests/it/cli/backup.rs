@@ -237,8 +237,13 @@ fn a_place_that_takes_no_backup_is_named_with_the_way_out() {
     for (args, said) in [
         ("backup data", "\"data\" is a folder; name a file in it"),
         ("backup --force /dev/null", "\"/dev/null\" is no file"),
+        ("backup nowhere/x", "(os error 2); make its folder first"),
         ("backup nowhere/x", "\"nowhere/x\" cannot be written"),
         ("backup /proc/x", "\"/proc/x\" cannot be written"),
+        (
+            "backup /proc/x",
+            "(os error 2); name a folder that you may write to",
+        ),
         ("backup --verify nowhere", "\"nowhere\" cannot be read"),
         (
             "backup --verify data",
@@ -255,6 +260,57 @@ fn a_place_that_takes_no_backup_is_named_with_the_way_out() {
     let nowhere = place.run("backup x --data-dir other");
     nowhere.ended(3, &["there is no chatd data", "other"]);
     assert_eq!(names(place.root.path()), ["data"]);
+    let unfinished = place
+        .root
+        .path()
+        .canonicalize()
+        .unwrap()
+        .join("x.unfinished");
+    for (args, call, error, said) in [
+        (
+            "backup",
+            "openat",
+            "EROFS",
+            "name a folder that you may write to",
+        ),
+        (
+            "backup",
+            "write",
+            "ENOSPC",
+            "make room on its disk, or name a file on another",
+        ),
+        (
+            "export --all --output",
+            "write",
+            "ENOSPC",
+            "make room on its disk",
+        ),
+    ] {
+        let (trace, inject) = (
+            format!("trace={call}"),
+            format!("inject={call}:error={error}"),
+        );
+        let path = unfinished.to_str().unwrap();
+        let words = [
+            "-f",
+            "-o",
+            "/dev/null",
+            "-P",
+            path,
+            "-e",
+            &trace,
+            "-e",
+            &inject,
+        ];
+        let file = path.trim_end_matches(".unfinished");
+        let chatd = [env!("CARGO_BIN_EXE_chatd")]
+            .into_iter()
+            .chain(args.split(' '));
+        let words = words.into_iter().chain(chatd).chain([file]);
+        let ran: Ran = place.command_of("strace", words).output().unwrap().into();
+        ran.ended(1, &[&format!("\"{file}\" cannot be written"), said]);
+        assert_eq!(names(place.root.path()), ["data"]);
+    }
     // A terminal is for reading.
     let chatd = env!("CARGO_BIN_EXE_chatd");
     let shell = format!("{chatd} backup -; echo code $?");
@@ -282,6 +338,27 @@ fn a_reader_that_goes_away_makes_a_backup_fail() {
     let ran: Ran = child.wait_with_output().unwrap().into();
     ran.ended(1, &["stdout did not take it all"]);
     assert!(!place.data.join("backup.copy").exists());
+}
+
+#[test]
+fn a_database_that_is_damaged_is_named_and_not_its_copy() {
+    let place = place();
+    place.add("ada", "longenough");
+    fill_first_room(&place);
+    // Its pages but the first ones, which a start looks at.
+    let path = place.data.join("chatd.db");
+    let mut content = std::fs::read(&path).unwrap();
+    let kept = content.len() / 2;
+    content[kept..].fill(0xa5);
+    std::fs::write(&path, content).unwrap();
+    for args in ["backup x", "export --all --output x"] {
+        let refused = place.run(args);
+        refused.ended(1, &["the database is damaged", "chatd restore --force"]);
+        for words in ["backup.copy", "backup --verify"] {
+            assert!(!refused.stderr.contains(words), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(names(place.root.path()), ["data"]);
 }
 
 /// Gives a folder with an account of ada's a room with more in it than a pipe holds.

@@ -30,7 +30,7 @@ fn the_manual_is_a_page_or_one_a_command() {
     assert!(!page.stdout.contains("chatd\\-help(1)"), "{}", page.stdout);
     assert!(
         page.stdout
-            .contains("\n.SH \"EXIT STATUS\"\n.nf\n 0  done\n")
+            .contains("\n.SH \"EXIT STATUS\"\n.nf\n  0  done\n")
     );
     place
         .run("man pages")

@@ -74,7 +74,8 @@ fn what_is_interrupted_while_it_waits_for_the_rest_of_a_backup_leaves_nothing() 
             verified.is_some_and(|path| path.exists()) || restoring.join("chatd.db").exists()
         });
         signal(&child, wanted);
-        ended(child).ended(1, &["interrupted; nothing was changed"]);
+        let code = if wanted == Signal::INT { 130 } else { 143 };
+        ended(child).ended(code, &["interrupted; nothing was changed"]);
         assert_eq!(bytes(&place.data), before);
         assert_eq!(names(place.root.path()), ["chat.backup", "data", "log"]);
         assert!(names(temporary.path()).is_empty(), "{args}");
@@ -108,7 +109,7 @@ fn a_restore_that_is_interrupted_says_what_became_of_it() {
             assert_eq!(bytes(&place.root.path().join(aside)), before);
             return;
         }
-        ran.ended(1, &["interrupted; nothing was changed"]);
+        ran.ended(130, &["interrupted; nothing was changed"]);
         assert_eq!(bytes(&place.data), before);
     }
 }
@@ -149,4 +150,49 @@ fn a_restore_that_is_killed_as_it_puts_the_backup_in_its_place_calls_nothing_els
             .run("restore --force chat.backup")
             .ended(0, &["Restored"]);
     }
+}
+
+#[test]
+fn what_a_killed_verification_has_left_is_removed_by_the_next_one_and_nothing_else_is() {
+    let place = place();
+    let backup = std::fs::read(taken(&place)).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let begun = || {
+        let mut child = spawn(&place, "backup --verify -", temporary.path());
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&backup[..backup.len() / PART]).unwrap();
+        (child, stdin)
+    };
+    let (mut killed, _stdin) = begun();
+    until("the database", || {
+        let unpacked = in_the_only_one(temporary.path(), "chatd.db");
+        unpacked.is_some_and(|path| path.exists())
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let left = names(temporary.path());
+    // Neither what another one is at, nor what is somebody's own.
+    let own = ["chatd-notes", "chatd-6f1c2a52-0d7e-4a4e-9c5b-0f6f1b1f7c11"];
+    for name in own {
+        std::fs::create_dir(temporary.path().join(name)).unwrap();
+        std::fs::write(temporary.path().join(name).join("thesis.odt"), "").unwrap();
+    }
+    let (mut other, _stdin) = begun();
+    until("the end of what was left", || {
+        !temporary.path().join(&left[0]).exists()
+    });
+    until("the other one's", || {
+        names(temporary.path()).len() == own.len() + 1
+    });
+    let args = ["backup", "--verify", "chat.backup"];
+    let mut command = place.command(args);
+    let verified: Ran = command
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap()
+        .into();
+    verified.ended(0, &["sound"]);
+    assert_eq!(names(temporary.path()).len(), own.len() + 1);
+    other.kill().unwrap();
+    other.wait().unwrap();
 }

@@ -91,3 +91,74 @@ fn rooms_with_little_in_them_are_pages_as_well() {
     );
     assert!(!attic.stdout.contains("NGMkhzV2"));
 }
+
+#[test]
+fn addresses_in_messages_are_links_and_nothing_else_becomes_one() {
+    let place = place();
+    odd(&place);
+    let said = [
+        (
+            "see https://example.org/a?b=1&c=2#d.",
+            Some("https://example.org/a?b=1&amp;c=2#d"),
+        ),
+        (
+            "(http://example.org/wiki/Tea_(drink))",
+            Some("http://example.org/wiki/Tea_(drink)"),
+        ),
+        (
+            "https://例え.example/ü, or not",
+            Some("https://例え.example/ü"),
+        ),
+        (
+            "https://example.org/\"onmouseover=\"alert(1)",
+            Some("https://example.org/"),
+        ),
+        (
+            "https://example.org/'onclick='alert(1)",
+            Some("https://example.org/&#39;onclick=&#39;alert(1)"),
+        ),
+        (
+            "https://example.org/<script>alert(1)</script>",
+            Some("https://example.org/"),
+        ),
+        (
+            "https://example.org/\u{202e}gpj.exe",
+            Some("https://example.org/"),
+        ),
+        ("https://example.org/\u{7}x", Some("https://example.org/")),
+        ("javascript:alert(1)", None),
+        ("data:text/html,<script>alert(1)</script>", None),
+        ("https://", None),
+        (
+            "http:// example.org, https://\"x, https://), xhttps://example.org",
+            None,
+        ),
+    ];
+    let database = rusqlite::Connection::open(place.data.join("chatd.db")).unwrap();
+    for (seq, (content, _)) in (10..).zip(said) {
+        let say = "UPDATE messages SET content = ?1 WHERE seq = ?2";
+        database.execute(say, (content, seq)).unwrap();
+    }
+    database.close().unwrap();
+    let page = place.run(&format!("export --room {TEA} --format html"));
+    page.ended(0, &["Wrote"]);
+    for (seq, (content, link)) in (10..).zip(said) {
+        let (_, from) = page
+            .stdout
+            .split_once(&format!("<article id=\"m{seq}\">"))
+            .unwrap();
+        let (article, _) = from.split_once("</article>").unwrap();
+        let (_, text) = article.split_once("<p class=\"text\"").unwrap();
+        let links = text.matches("<a ").count();
+        assert_eq!(links, usize::from(link.is_some()), "{content}: {text}");
+        if let Some(link) = link {
+            let whole =
+                format!("<a href=\"{link}\" rel=\"noopener noreferrer nofollow\">{link}</a>");
+            assert!(text.contains(&whole), "{content}: {text}");
+        }
+        assert!(
+            !text.contains("<script") && !text.contains("\"onmouse"),
+            "{text}"
+        );
+    }
+}

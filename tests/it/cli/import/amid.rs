@@ -1,6 +1,6 @@
 //! What happens amid an import: it is killed or told to stop, or the server is.
 
-use super::super::{LOOK, Place, START, STOP, place};
+use super::super::{LOOK, Place, Ran, START, STOP, place};
 use super::at_once::ANOTHER;
 use super::{TEA, all, lines, signed_in};
 use rusqlite::{Connection, OpenFlags};
@@ -129,19 +129,77 @@ fn an_import_that_is_killed_leaves_no_room_and_runs_again() {
 
 #[test]
 fn an_import_that_is_told_to_stop_says_what_is_left() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let place = place();
         large(&place);
-        let child = begun(&place);
-        kill_process(Pid::from_child(&child), signal).unwrap();
-        let ran = super::super::Ran::from(child.wait_with_output().unwrap());
-        ran.ended(1, &["no room was brought in", "run it again"]);
+        let stopped = || {
+            let child = begun(&place);
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            Ran::from(child.wait_with_output().unwrap())
+        };
+        // Where there was nothing there is nothing afterwards.
+        stopped().ended(code, &["; nothing was changed"]);
+        assert!(!place.data.exists());
+        place.add("bob", "longenough");
+        let said = "; no room was brought in, and accounts that were made stay; run it again\n";
+        stopped().ended(code, &[said]);
         has_nothing(&place);
         // What is left of it is in nobody's way.
         place
             .run("import large.jsonl")
             .ended(0, &["2 rooms, 40,001 messages."]);
     }
+}
+
+/// What has `strace` say to a process that a file's disk is full.
+fn on_a_full_disk(place: &Place, file: &str, call: &str) -> Ran {
+    let file = place.root.path().canonicalize().unwrap().join(file);
+    let (trace, inject) = (
+        format!("trace={call}"),
+        format!("inject={call}:error=ENOSPC"),
+    );
+    let words = [
+        "-f",
+        "-o",
+        "/dev/null",
+        "-P",
+        file.to_str().unwrap(),
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+    ];
+    let import = [env!("CARGO_BIN_EXE_chatd"), "import", "large.jsonl"];
+    let mut command = place.command_of("strace", words.into_iter().chain(import));
+    command.output().unwrap().into()
+}
+
+#[test]
+fn an_import_that_fails_in_a_new_folder_leaves_nothing_of_it() {
+    let mut place = place();
+    large(&place);
+    place.data = place.root.path().join("new/data");
+    on_a_full_disk(&place, "new/data/jwt.secret.new", "write")
+        .ended(1, &["jwt.secret", "make room"]);
+    on_a_full_disk(&place, "new/data/chatd.db-wal", "pwrite64").ended(1, &["full"]);
+    assert!(!place.root.path().join("new").exists());
+    // What was there stays.
+    std::fs::create_dir_all(&place.data).unwrap();
+    std::fs::write(place.data.join("jwt.secret"), [7; 64]).unwrap();
+    on_a_full_disk(&place, "new/data/chatd.db-wal", "pwrite64").ended(1, &["full"]);
+    let there: Vec<_> = place
+        .data
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(there, ["jwt.secret"]);
+    // Where there is data, it is said what became of it.
+    place.data = place.root.path().join("data");
+    place.add("bob", "longenough");
+    let ran = on_a_full_disk(&place, "data/chatd.db-wal", "pwrite64");
+    ran.ended(1, &["the disk of the data folder is full; make room there, then try again; no room was brought in"]);
+    assert!(!ran.stderr.contains(".;"), "{}", ran.stderr);
 }
 
 #[test]
@@ -153,7 +211,7 @@ fn a_server_that_is_killed_amid_an_import_has_no_half_of_a_room() {
     server.signal(Signal::KILL);
     server.ended_within(STOP);
     // The import goes on by itself, once the server has had time to come back.
-    let ran = super::super::Ran::from(child.wait_with_output().unwrap());
+    let ran = Ran::from(child.wait_with_output().unwrap());
     ran.ended(0, &["2 rooms, 40,001 messages."]);
     assert_eq!(lines(&sorted(&all(&place))), lines(&sorted(&text)));
     // What it has is chatted in.
@@ -176,7 +234,7 @@ fn a_server_that_starts_again_amid_an_import_finds_its_folder_free() {
     place.run("import large.jsonl").ended(1, &ANOTHER);
     let next = place.serve();
     place.run("import large.jsonl").ended(1, &ANOTHER);
-    let ran = super::super::Ran::from(child.wait_with_output().unwrap());
+    let ran = Ran::from(child.wait_with_output().unwrap());
     ran.ended(0, &["2 rooms, 40,001 messages."]);
     assert_eq!(lines(&sorted(&all(&place))), lines(&sorted(&text)));
     next.stop();

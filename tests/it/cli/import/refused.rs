@@ -1,7 +1,7 @@
 //! What is no export, half of one, damaged, or in the way: one sentence, and nothing is changed.
 
 use super::super::{Place, Ran, place};
-use super::{ATTIC, TEA, all, lines, odd_export, one_room};
+use super::{ATTIC, TEA, odd_export, one_room};
 use rusqlite::{Connection, OpenFlags, types};
 use rustix::process::geteuid;
 use serde_json::Value;
@@ -65,6 +65,13 @@ fn with(export: &str, words: &[&str], change: impl Fn(&str) -> String) -> String
     text
 }
 
+/// The line of an export that has these words.
+fn line_of<'a>(export: &'a str, words: &[&str]) -> &'a str {
+    let mut lines = export.lines();
+    let is_it = |line: &&str| words.iter().all(|word| line.contains(word));
+    lines.find(is_it).unwrap()
+}
+
 fn replaced(export: &str, words: &[&str], from: &str, to: &str) -> String {
     with(export, words, |line| {
         assert!(line.contains(from), "{line}");
@@ -101,13 +108,25 @@ fn what_is_no_whole_export_is_found_out_and_nothing_is_changed() {
     refuse(&place, "", 1, &foreign);
     refuse(&place, vec![0xff; 100_000], 1, &foreign);
     refuse(&place, "{\"type\":\"user\"}\n", 1, &foreign);
+    refuse(&place, "\n \n", 1, &foreign);
+    let (_, headless) = export.split_once('\n').unwrap();
+    refuse(
+        &place,
+        headless,
+        1,
+        &["line 1 ", "the first line of the export is missing"],
+    );
+    refuse(&place, &export[..40], 1, &cut);
+    let second = ["a second export begins here", "a file of its own"];
+    refuse(&place, export.repeat(2), 1, &second);
+    refuse(&place, format!("{without_end}\n{export}"), 1, &second);
     let head = ["\"type\":\"export\""];
     for later in ["\"format\":2,\"new\":1", "\"format\":2"] {
         let future = replaced(&export, &head, "\"format\":1", later);
         let said = ["format 2 by \"chatd ", "knows format 1", "a later one"];
         refuse(&place, future, 1, &said);
     }
-    let after = format!("{export}{}", export.lines().last().unwrap());
+    let after = format!("{export}{}", export.lines().nth(1).unwrap());
     refuse(&place, format!("{after}\n"), 1, &["after the end"]);
     let counts = replaced(&export, &["\"type\":\"end\""], "5002", "5003");
     refuse(&place, counts, 1, &["5003 messages", "5002 came"]);
@@ -173,12 +192,45 @@ fn what_chatd_would_not_have_written_is_named_and_nothing_is_changed() {
     let (export, place) = prepared();
     let nine = message("\"seq\":9,");
     let damaged = with(&export, &nine, |line| line[..line.len() - 3].to_owned());
-    refuse(&place, damaged, 1, &["it is damaged", "line "]);
+    let said = format!(
+        "it is damaged at column {}; export again",
+        line_of(&export, &nine).len() - 3
+    );
+    refuse(&place, damaged, 1, &["line ", &said]);
+    let umlauts = replaced(&export, &nine, "number 9 of many\"", "äöü\"x");
+    let at = line_of(&umlauts, &["äöü"]);
+    let at = at[..at.find("\"x").unwrap()].chars().count() + 2;
+    refuse(
+        &place,
+        umlauts,
+        1,
+        &[&format!("it is damaged at column {at}; export again")],
+    );
+    for (from, to, said) in [
+        ("\"seq\":9", "\"seq\":\"9\"", "'seq' may not be \"9\""),
+        ("\"seq\":9,", "", "'seq' is missing"),
+        ("\"seq\":9,", "\"seq\":9,\"seq\":9,", "'seq' is there twice"),
+        ("\"userId\":\"", "\"userId\":\"x", "'userId' may not be \"x"),
+        (
+            "\"message\"",
+            "\"massage\"",
+            "'type' may not be \"massage\"",
+        ),
+    ] {
+        let damaged = replaced(&export, &nine, from, to);
+        let said = format!("it is damaged: {said}");
+        refuse(&place, damaged, 1, &["line ", &said, "; export again"]);
+    }
     let long = "x".repeat(70_000);
     let long = replaced(&export, &nine, "number", &long);
     refuse(&place, long, 1, &["longer than any entry"]);
     let unknown = replaced(&export, &nine, "\"seq\":9", "\"seq\":9,\"mood\":\"good\"");
-    refuse(&place, unknown, 1, &["damaged", "mood"]);
+    refuse(
+        &place,
+        unknown,
+        1,
+        &["damaged", "'mood' does not belong there"],
+    );
     let empty = replaced(&export, &nine, "number 9 of many", " ");
     refuse(&place, empty, 1, &["'content' must have"]);
     let four = message("\"seq\":4,");
@@ -241,6 +293,7 @@ fn meet_what_is_in_the_way(place: &Place, export: &str) {
             "the username \"lone\"",
             "\"LONE\"",
             "belongs to another account here",
+            "give the account another username in the export",
         ],
     );
     let looks = named(export, "lone", "l0ne");
@@ -258,6 +311,7 @@ fn meet_what_is_in_the_way(place: &Place, export: &str) {
         &[
             "the e-mail address \"lone@example.org\" of \"mine\"",
             "\"LONE\"",
+            "another address in the export",
         ],
     );
     let free = renamed.replace("lone@example.org", "mine@example.org");
@@ -270,7 +324,7 @@ fn meet_what_is_in_the_way(place: &Place, export: &str) {
         place,
         other,
         4,
-        &["is called \"other\" in the export and \"mine\" here"],
+        &["is called \"other\" in the export and \"mine\" here; name it \"mine\" in the export"],
     );
     let before = rows(place);
     place.run_with("import -", &free).ended(
@@ -295,7 +349,7 @@ fn meet_what_is_in_the_way(place: &Place, export: &str) {
 }
 
 #[test]
-fn a_message_that_is_here_in_another_room_is_found_out_and_no_room_is_brought() {
+fn a_message_that_is_here_in_another_room_is_found_out_before_anything_is_changed() {
     let export = odd_export();
     both_ways(|place| meet_a_message_of_another_room(place, &export));
 }
@@ -307,22 +361,27 @@ fn meet_a_message_of_another_room(place: &Place, export: &str) {
     let room = one_room(export, ATTIC)
         .replace(ATTIC, "b0b00000-0000-4000-8000-000000000009")
         .replace("revoked-1", "revoked-3")
-        .replace(super::INVITE, "another");
-    let before = all(place);
-    place.run_with("import -", room).ended(
-        4,
-        &[
-            "another message with the id a771c000",
-            "no room was brought in",
-            "run it again",
-        ],
-    );
-    assert_eq!(lines(&all(place)), lines(&before));
-    // What is hidden of it is nobody's any more, and will be removed.
+        .replace(super::INVITE, "another")
+        .replace("\"lone\"", "\"new\"");
+    let said = [
+        "the message a771c000",
+        "number 1 of the room b0b00000",
+        &format!("is here already, in the room {ATTIC}; delete that room"),
+    ];
+    refuse(place, &room, 4, &said);
+    let before = rows(place);
+    place.run_with("import - --dry-run", &room).ended(4, &said);
+    assert_eq!(rows(place), before);
+    // What is left of a room that nobody sees is in nobody's way.
     let database = Connection::open(place.data.join("chatd.db")).unwrap();
-    let kept = "SELECT count(*) FROM rooms WHERE deleted_at > 1000 * unixepoch('now', '+1 minute')";
-    let kept: i64 = database.query_row(kept, [], |row| row.get(0)).unwrap();
-    assert_eq!(kept, 0);
+    let hide = "UPDATE rooms SET deleted_at = 1000 * unixepoch('now', '+1 day')";
+    database.execute(hide, []).unwrap();
+    place
+        .run_with("import - --dry-run", &room)
+        .ended(0, &["1 room, 2 messages"]);
+    place
+        .run_with("import -", &room)
+        .ended(0, &["1 room, 2 messages"]);
 }
 
 /// Somebody who is not root.

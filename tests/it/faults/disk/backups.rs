@@ -217,7 +217,10 @@ async fn a_backup_that_the_disk_has_no_room_for_is_refused_before_it_fills_the_d
     let file = chatd.root().join("chat.backup");
     let folder = small_disk::inside(&chatd);
     // There is room for the copy, and too little for what is said while it is made.
-    fill_up(&folder, RESERVE + MIB);
+    let takes = |name: &str| folder.join(name).metadata().unwrap().len();
+    let takes = takes("chatd.db") + takes("chatd.db-wal");
+    assert!(takes < RESERVE, "{takes}");
+    fill_up(&folder, takes + takes / 2);
     let mut command = executable::command(executable::path());
     command
         .args(["backup", file.to_str().unwrap()])
@@ -231,8 +234,14 @@ async fn a_backup_that_the_disk_has_no_room_for_is_refused_before_it_fills_the_d
         said.contains("too little room") && said.contains("make room"),
         "{said}"
     );
+    assert!(!said.contains(" 0 MiB"), "{said}");
     assert!(!file.exists() && !folder.join("backup.copy").exists());
     assert_eq!(ada.say(&room, "still here").await["seq"], 251);
+    // As much again as it takes is enough.
+    std::fs::remove_file(folder.join("more")).unwrap();
+    fill_up(&folder, 3 * takes);
+    let begun = ask(&folder, "{\"request\":\"begin_copy\"}");
+    assert_eq!(begun["Ok"]["copy"]["number"], 1, "{begun}");
 }
 
 /// Asks a server for something about a copy.
@@ -253,8 +262,15 @@ async fn a_backup_that_comes_to_take_the_room_of_what_is_said_is_ended() {
     let begun = ask(&folder, "{\"request\":\"begin_copy\"}");
     let number = &begun["Ok"]["copy"]["number"];
     assert_eq!(*number, 1, "{begun}");
-    fill_up(&folder, RESERVE - MIB);
     let question = format!("{{\"request\":\"ask_copy\",\"number\":{number}}}");
+    crate::harness::soon("the copy", async {
+        while ask(&folder, &question)["Ok"]["copy"]["isReady"] != true {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    // Of so small a copy less than the most has to be left.
+    fill_up(&folder, MIB / 2);
     for _ in 0..2 {
         let ended = ask(&folder, &question);
         assert_eq!(ended["Err"]["code"], "storage_full", "{ended}");
