@@ -73,7 +73,8 @@ impl ListenError {
 fn database_hint(error: &OpenError) -> &'static str {
     match error {
         OpenError::Database(StoreError::Full) => "; make room on its disk",
-        OpenError::Database(StoreError::Unwritten(_) | StoreError::Disk(_)) => {
+        OpenError::Migration(_)
+        | OpenError::Database(StoreError::Unwritten(_) | StoreError::Disk(_)) => {
             "; see to its disk, which may be full, read-only or failing, and start again"
         }
         OpenError::Database(StoreError::Damaged(_)) => ", or name another folder with --data-dir",
