@@ -345,13 +345,15 @@ fn insert(tx: &mut Tx<'_>, message: &MessageEntry) -> Result<(), Error> {
         Err(store::Error::Unique(Unique::ClientId)) => messages::insert(tx, unnamed),
         inserted => inserted,
     };
-    match inserted {
-        Err(store::Error::Unique(Unique::Message)) => {
-            let other = table::room_of_message(tx, message.id)?;
-            Err(is_elsewhere(message, other.unwrap_or(message.room_id)))
-        }
-        inserted => Ok(inserted?),
-    }
+    inserted.map_err(|error| match error {
+        // Those that were here were found before.
+        store::Error::Unique(Unique::Message) => exists(format!(
+            "the message {}, number {} of the room {}, comes twice in the export, the other time in another room; \
+             export again",
+            message.id, message.seq, message.room_id
+        )),
+        other => other.into(),
+    })
 }
 
 fn lost(room: RoomId) -> Error {

@@ -62,19 +62,21 @@ impl Failed {
     /// The sentence. `is_gone` says that what was brought has been removed.
     pub fn told(self, is_gone: bool) -> Failure {
         let is_interrupted = matches!(self.failure.exit, Exit::Interrupted | Exit::Stopped);
-        let again = if is_interrupted {
-            "run it again"
+        let when = if is_interrupted {
+            ""
         } else {
-            "run it again when that is mended"
+            " when that is mended"
         };
         let left = match self.left {
             None => return self.failure,
             Some(_) if is_gone => "nothing was changed".to_owned(),
             Some(Left(0)) => {
-                format!("no room was brought in, and accounts that were made stay; {again}")
+                format!(
+                    "no room was brought in, and accounts that were made stay; run it again{when}"
+                )
             }
             Some(Left(shown)) => format!(
-                "{} came in whole, the others not at all; {again} with --skip-existing",
+                "{} came in whole, the others not at all; run it again with --skip-existing{when}",
                 counted(shown as u64, "room")
             ),
         };

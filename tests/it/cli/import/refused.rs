@@ -372,6 +372,17 @@ fn meet_a_message_of_another_room(place: &Place, export: &str) {
     let before = rows(place);
     place.run_with("import - --dry-run", &room).ended(4, &said);
     assert_eq!(rows(place), before);
+    // Twice in an export, it is found when it is brought.
+    let (both, _) = export.trim_end().rsplit_once('\n').unwrap();
+    let lines = room.lines().filter(|line| line.contains("b0b00000"));
+    let copy: String = lines.map(|line| line.to_owned() + "\n").collect();
+    let end = r#"{"type":"end","users":5,"rooms":4,"messages":5004}"#;
+    place
+        .run_with(
+            "import - --data-dir other",
+            format!("{both}\n{copy}{end}\n"),
+        )
+        .ended(4, &["comes twice in the export", "; nothing was changed"]);
     // What is left of a room that nobody sees is in nobody's way.
     let database = Connection::open(place.data.join("chatd.db")).unwrap();
     let hide = "UPDATE rooms SET deleted_at = 1000 * unixepoch('now', '+1 day')";

@@ -60,7 +60,7 @@ fn an_import_that_fails_between_two_steps_says_which_rooms_came() {
     hold(&place, rooms[2]);
     place.run("import many.jsonl").ended(
         1,
-        &["; 2 rooms came in whole, the others not at all; run it again when that is mended with --skip-existing"],
+        &["; 2 rooms came in whole, the others not at all; run it again with --skip-existing when that is mended"],
     );
     assert_eq!(seen(&place), ["Room 1", "Room 2"]);
     let_go(&place);
