@@ -152,14 +152,14 @@ impl Door {
             let is_new = !DataFolder::has_database(&self.config.data.dir)?;
             match take(&self.config.data.dir).await {
                 Ok(folder) => {
-                    if is_new {
-                        // Somebody who ran this in the wrong place would look for the account elsewhere.
-                        let path = folder.path().display();
-                        say(&format!("This made a new data folder: {path}"));
-                    }
+                    let path = folder.path().to_owned();
                     let offline = offline(folder, self.config.clone())
                         .await
                         .map_err(Failure::failed)?;
+                    if is_new {
+                        // Somebody who ran this in the wrong place would look for the account elsewhere.
+                        say(&format!("This made a new data folder: {}", path.display()));
+                    }
                     return Ok(Way::Ours(offline));
                 }
                 Err(FolderError::InUse { folder, pid }) if Instant::now() >= deadline => {

@@ -182,7 +182,7 @@ fn an_import_that_fails_in_a_new_folder_leaves_nothing_of_it() {
     on_a_full_disk(&place, "new/data/jwt.secret.new", "write")
         .ended(1, &["jwt.secret", "make room"]);
     on_a_full_disk(&place, "new/data/chatd.db-wal", "pwrite64")
-        .ended(1, &["see to its disk, which may be full"]);
+        .ended(1, &["the disk is full; make room on its disk"]);
     assert!(!place.root.path().join("new").exists());
     // What was there stays.
     std::fs::create_dir_all(&place.data).unwrap();
