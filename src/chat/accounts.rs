@@ -307,8 +307,8 @@ impl Chat {
             .await
     }
 
-    /// Sets what somebody may do on the server.
-    pub fn set_server_role(&self, name: String, role: ServerRole) -> Command<User> {
+    /// Sets what somebody may do on the server. Says, too, whether it has an admin then who can sign in.
+    pub fn set_server_role(&self, name: String, role: ServerRole) -> Command<(User, bool)> {
         self.store.command(move |tx, events| {
             let user = named(tx, &name)?;
             users::set_role(tx, user.id, role)?;
@@ -316,19 +316,20 @@ impl Chat {
                 user: user.id,
                 role,
             });
-            Ok(User { role, ..user })
+            Ok((User { role, ..user }, users::has_admin(tx)?))
         })
     }
 
-    /// Disables an account, which ends all its sessions, or enables it again.
-    pub fn set_disabled(&self, name: String, disabled: bool) -> Command<User> {
+    /// Disables an account, which ends all its sessions, or enables it again. Says, too, whether the server has
+    /// an admin then who can sign in.
+    pub fn set_disabled(&self, name: String, disabled: bool) -> Command<(User, bool)> {
         self.store.command(move |tx, events| {
             let user = named(tx, &name)?;
             users::set_disabled(tx, user.id, disabled)?;
             if disabled {
                 events.push(Event::SessionsEnded(end_others(tx, user.id, None)?));
             }
-            Ok(User { disabled, ..user })
+            Ok((User { disabled, ..user }, users::has_admin(tx)?))
         })
     }
 }

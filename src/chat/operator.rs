@@ -34,6 +34,7 @@ pub struct Totals {
 impl Chat {
     /// How much there is. It reads an index of all accounts and all rooms.
     pub async fn totals(&self) -> Result<Totals, Error> {
+        self.store.in_place()?;
         let now = self.now();
         let read = move |tx: &mut Tx<'_>| {
             let counts = (users::count(tx)?, sessions::count(tx, now)?);

@@ -52,16 +52,26 @@ async fn take(path: &Path) -> Result<DataFolder, FolderError> {
     })
 }
 
-fn is_owned(folder: &Path) -> bool {
-    DataFolder::is_owned(folder).unwrap_or(false)
-}
-
 /// The way to the data of one folder.
 pub(super) struct Door {
     config: Arc<Config>,
     offline: Option<Offline>,
     /// Whether a server has answered.
     has_answered: bool,
+}
+
+fn no_data(folder: &Path) -> String {
+    let path = absolute(folder).display().to_string();
+    if DataFolder::has_secret(folder) {
+        return format!(
+            "the data folder \"{path}\" has lost its chatd.db; put that back, restore a backup with \"chatd restore \
+             --force\", or begin a new chat with \"chatd serve\""
+        );
+    }
+    format!(
+        "there is no chatd data in the folder \"{path}\"; name the right one with --data-dir, or make the first \
+         account with \"chatd user add\""
+    )
 }
 
 /// What came of a try.
@@ -76,16 +86,8 @@ impl Door {
     /// A door to the folder of the configuration. With `create` it is made if it is not there.
     pub fn new(config: Config, create: bool) -> Result<Self, Failure> {
         let folder = &config.data.dir;
-        // A server may have lost its database's file, and can still tell what was in it.
-        if !create && !DataFolder::has_database(folder)? && !is_owned(folder) {
-            return Err(Failure::new(
-                Exit::NotFound,
-                format!(
-                    "there is no chatd data in the folder \"{}\"; name the right one with --data-dir, \
-                     or make the first account with \"chatd user add\"",
-                    absolute(folder).display()
-                ),
-            ));
+        if !create && !DataFolder::has_database(folder)? {
+            return Err(Failure::new(Exit::NotFound, no_data(folder)));
         }
         Ok(Self {
             config: Arc::new(config),
@@ -149,7 +151,8 @@ impl Door {
                 }
                 Err(error) => return Err(Failure::failed(error)),
             }
-            let is_new = !DataFolder::has_database(&self.config.data.dir)?;
+            let dir = &self.config.data.dir;
+            let is_new = !DataFolder::has_database(dir)? && !DataFolder::has_secret(dir);
             match take(&self.config.data.dir).await {
                 Ok(folder) => {
                     let path = folder.path().to_owned();

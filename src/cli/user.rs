@@ -221,7 +221,8 @@ impl UserCommand {
             }
             Self::Enable { name } => {
                 let disabled = false;
-                let account = block_on(change(door, Request::SetDisabled { name, disabled }))?;
+                let request = Request::SetDisabled { name, disabled };
+                let (account, _) = block_on(change_admin(door, request))?;
                 say(&format!("{:?} may sign in again.", account.username));
                 Ok(())
             }
@@ -242,17 +243,11 @@ async fn change(mut door: Door, request: Request) -> Result<Account, Failure> {
 /// Performs a request that may leave the server without an admin who can sign in, and says whether there is one.
 async fn change_admin(mut door: Door, request: Request) -> Result<(Account, bool), Failure> {
     let answer = door.ask(&request).await;
-    let accounts = if answer.is_ok() {
-        pages(&mut door).await
-    } else {
-        Ok(Vec::new())
-    };
     door.close().await;
-    let Answer::User(account) = answer? else {
-        return Err(unexpected());
-    };
-    let is_admin = |account: &Account| account.role == Role::Admin && !account.disabled;
-    Ok((account, accounts?.iter().any(is_admin)))
+    match answer? {
+        Answer::Changed { user, has_admin } => Ok((user, has_admin)),
+        _ => Err(unexpected()),
+    }
 }
 
 fn warn_of_no_admin(has_admin: bool) {

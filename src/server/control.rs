@@ -218,6 +218,13 @@ pub struct Desk {
 pub enum Answer {
     /// The account, as it is now.
     User(Account),
+    /// The account, as it is now.
+    Changed {
+        /// The account.
+        user: Account,
+        /// Whether the server has an admin who can sign in.
+        has_admin: bool,
+    },
     /// A page of accounts.
     Users {
         /// The accounts, by name.
@@ -359,14 +366,16 @@ async fn act(desk: &Desk, request: &Request) -> Result<Outcome, Error> {
             user
         }
         Request::SetRole { name, role } => {
-            let user = chat.set_server_role(name, role.into()).await?;
+            let (user, has_admin) = chat.set_server_role(name, role.into()).await?;
             tracing::info!(id = %user.id, %role, "role set from the command line");
-            user
+            let user = user.into();
+            return Ok(Ok(Answer::Changed { user, has_admin }));
         }
         Request::SetDisabled { name, disabled } => {
-            let user = chat.set_disabled(name, disabled).await?;
+            let (user, has_admin) = chat.set_disabled(name, disabled).await?;
             tracing::info!(id = %user.id, disabled, "account set from the command line");
-            user
+            let user = user.into();
+            return Ok(Ok(Answer::Changed { user, has_admin }));
         }
         Request::ListRooms { cursor } => return rooms(chat, cursor).await.map(Ok),
         Request::ShowRoom { id } => return Ok(Ok(Answer::Room(chat.any_room(id).await?.into()))),

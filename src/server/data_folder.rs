@@ -2,23 +2,23 @@
 
 mod fresh;
 mod import_place;
+mod lock;
 mod secret;
 
 pub use import_place::ImportPlace;
-pub(super) use secret::{SECRET, SECRET_MAX_BYTES, is_secret, secret_in};
+pub(super) use secret::{SECRET, SECRET_MAX_BYTES, is_secret, random_secret, secret_in};
 pub use secret::{SecretError, check_secret};
 
 use crate::store::backup::give_to_owner;
 use crate::store::log_of;
-use fresh::Fresh;
+use fresh::{Fresh, Made};
+use lock::{is_at, lock_in, not_locked, take_lock};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Locked by the process that owns the folder, and holds its process id.
 const LOCK: &str = "chatd.lock";
@@ -39,12 +39,6 @@ pub(super) const FOLDER_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// The rights that nobody but the owner may have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
-/// The lock file is looked at so often for who holds it, which a process that has just started may
-/// not have written yet.
-const HOLDER_TRIES: usize = 10;
-/// The time between two looks.
-const HOLDER_WAIT: Duration = Duration::from_millis(10);
-
 /// A data folder that this process owns, for as long as the value lives.
 #[derive(Debug)]
 pub struct DataFolder {
@@ -148,10 +142,9 @@ impl DataFolder {
         let made = make(path).map_err(failed("made"))?;
         let folder = path.canonicalize().map_err(failed("found"))?;
         let handle = File::open(&folder).map_err(failed("opened"))?;
+        let before = Fresh::of(&folder, &handle, made).map_err(failed("opened"))?;
         make_private(&folder, &handle, failed("made private"))?;
-        let before = Fresh::of(&folder, made).map_err(failed("opened"))?;
-        let lock = open_file(&folder.join(LOCK)).map_err(failed("locked"))?;
-        take_lock(&lock, &folder)?;
+        let lock = lock_in(&folder)?;
         let mut folder = Self {
             path: folder,
             handle,
@@ -160,11 +153,7 @@ impl DataFolder {
             is_used: false,
         };
         folder.sign();
-        if !folder.has_begun() {
-            if has_bytes(&log_of(&folder.database())) {
-                let folder = folder.path.clone();
-                return Err(FolderError::Headless { folder });
-            }
+        if !has_begun(&folder.path)? {
             folder.fresh = Some(before);
         }
         let prepared = folder
@@ -174,17 +163,19 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// Whether a folder is there and has a chatd database, without touching anything.
+    /// Whether a folder is there and has a chatd database, or a process that may have lost the file of its
+    /// own. Nothing is touched.
     ///
     /// # Errors
-    /// [`FolderError::System`] when the folder is somebody else's.
+    /// [`FolderError::System`] when the folder is somebody else's, [`FolderError::Headless`] when the database is
+    /// gone and its log is there.
     pub fn has_database(path: &Path) -> Result<bool, FolderError> {
-        let there = path.join(DATABASE).try_exists();
-        there.map_err(|source| FolderError::System {
-            folder: absolute(path),
-            doing: "opened",
-            source,
-        })
+        Ok(Self::is_owned(path).unwrap_or(false) || has_begun(path)?)
+    }
+
+    /// Whether a folder was used before, if it has no database: what tokens are signed with is still there.
+    pub fn has_secret(path: &Path) -> bool {
+        has_bytes(&path.join(SECRET))
     }
 
     /// Whether a process owns the folder now. To find out it takes the lock for a moment, if nobody has
@@ -211,16 +202,17 @@ impl DataFolder {
     /// # Errors
     /// [`FolderError::InUse`] when another process owns the folder.
     pub(super) fn hold(folder: &Path) -> Result<Option<File>, FolderError> {
-        let lock = match OpenOptions::new().read(true).open(folder.join(LOCK)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|source| FolderError::System {
-                folder: folder.to_owned(),
-                doing: "locked",
-                source,
-            })?,
-        };
-        take_lock(&lock, folder)?;
-        Ok(Some(lock))
+        let path = folder.join(LOCK);
+        loop {
+            let lock = match OpenOptions::new().read(true).open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened.map_err(not_locked(folder))?,
+            };
+            take_lock(&lock, folder)?;
+            if is_at(&lock, &path).map_err(not_locked(folder))? {
+                return Ok(Some(lock));
+            }
+        }
     }
 
     /// The folder itself, absolute.
@@ -238,9 +230,14 @@ impl DataFolder {
         database_in(&self.path)
     }
 
-    /// Whether there is anything in the database.
-    pub(super) fn has_begun(&self) -> bool {
-        has_bytes(&self.database())
+    /// Whether nothing had begun in the folder when it was opened, though it was used before.
+    pub(super) fn has_lost_its_database(&self) -> bool {
+        self.fresh.as_ref().is_some_and(|fresh| fresh.had(SECRET))
+    }
+
+    /// Whether nothing had begun in the folder when it was opened.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh.is_some()
     }
 
     /// What is in the folder from now on stays. A new one that nobody came to use is removed instead when the
@@ -273,7 +270,7 @@ impl DataFolder {
     pub fn certificates(&self) -> io::Result<PathBuf> {
         let path = self.path.join(CERTIFICATES);
         let made = || {
-            make(&path)?;
+            make(&path)?.keep();
             let folder = File::open(&path)?;
             folder.set_permissions(Permissions::from_mode(FOLDER_MODE))?;
             self.give(&folder)
@@ -311,7 +308,8 @@ impl DataFolder {
 
     /// Removes what was made in a folder where nothing had begun.
     fn bring_back(&self) -> bool {
-        self.fresh.as_ref().is_some_and(Fresh::bring_back)
+        let fresh = self.fresh.as_ref();
+        fresh.is_some_and(|fresh| fresh.bring_back(&self.handle))
     }
 
     /// Lets root prepare the folder of a service's own user: what root makes in it belongs to that
@@ -346,21 +344,42 @@ pub(super) fn control_socket_in(folder: &Path) -> PathBuf {
     folder.join(CONTROL_SOCKET)
 }
 
-/// Makes a folder with its parents, each of which is on disk before anything is put into it. Says which it
-/// made, from the top down.
-fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// Whether there is anything in the database of a folder.
+///
+/// # Errors
+/// [`FolderError::Headless`] when there is nothing, but a log.
+fn has_begun(folder: &Path) -> Result<bool, FolderError> {
+    let database = database_in(folder);
+    let size = match database.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        looked => looked.map(|file| file.len()),
+    };
+    let size = size.map_err(|source| FolderError::System {
+        folder: absolute(folder),
+        doing: "opened",
+        source,
+    })?;
+    if size == 0 && has_bytes(&log_of(&database)) {
+        let folder = absolute(folder);
+        return Err(FolderError::Headless { folder });
+    }
+    Ok(size > 0)
+}
+
+/// Makes a folder with its parents, each of which is on disk before anything is put into it.
+fn make(path: &Path) -> io::Result<Made> {
     if path.is_dir() {
-        return Ok(Vec::new());
+        return Ok(Made::default());
     }
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let mut made = parent.map_or(Ok(Vec::new()), make)?;
+    let mut made = parent.map_or_else(|| Ok(Made::default()), make)?;
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         // Another process was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
         Err(error) => return Err(error),
         Ok(()) => {
             File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-            made.push(path.to_owned());
+            made.0.push(path.to_owned());
         }
     }
     Ok(made)
@@ -412,41 +431,4 @@ fn open_file(path: &Path) -> io::Result<File> {
         .truncate(false)
         .mode(FILE_MODE)
         .open(path)
-}
-
-fn take_lock(lock: &File, folder: &Path) -> Result<(), FolderError> {
-    flock(lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        let folder = folder.to_owned();
-        if error == Errno::WOULDBLOCK {
-            let pid = holder(lock);
-            return FolderError::InUse { folder, pid };
-        }
-        FolderError::System {
-            folder,
-            doing: "locked",
-            source: error.into(),
-        }
-    })
-}
-
-/// The process that holds the lock, if it lives where this one can see it.
-fn holder(lock: &File) -> Option<u32> {
-    for attempt in 0..HOLDER_TRIES {
-        if attempt > 0 {
-            std::thread::sleep(HOLDER_WAIT);
-        }
-        let mut text = [0; 16];
-        let length = lock.read_at(&mut text, 0).unwrap_or(0);
-        let pid = std::str::from_utf8(&text[..length])
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .and_then(Pid::from_raw);
-        // What a killed process left behind is not the answer: its successor has yet to write.
-        if let Some(pid) = pid
-            && test_kill_process(pid) != Err(Errno::SRCH)
-        {
-            return pid.as_raw_nonzero().get().try_into().ok();
-        }
-    }
-    None
 }

@@ -117,7 +117,7 @@ impl Server {
         if is_unnamed {
             warn_of_links(&config, address);
         }
-        let (store, outbox, chat) = open(&folder, &config, clock).await?;
+        let (store, outbox, chat) = open(&folder, &config, clock, true).await?;
         let (realtime, io, signals) = Realtime::new(chat.clone());
         let gate = Gate::new(gate_limits(&config));
         let entrance = Entrance::new(realtime.clone(), gate);
@@ -251,6 +251,9 @@ impl Server {
     pub async fn stop_by(mut self, deadline: Instant) {
         self.realtime.stop_admitting();
         self.chat.note_all_seen();
+        if let Err(error) = self.store.in_place() {
+            tracing::error!(%error, "what is in no backup is gone with this process");
+        }
         self.housekeeping.abort();
         self.control.close(deadline).await;
         self.copies.end_all();
@@ -287,7 +290,10 @@ pub struct Offline {
 pub async fn offline(mut folder: DataFolder, config: Arc<Config>) -> Result<Offline, StartError> {
     let address = config.server.listen;
     let config = with_public_url(config, address);
-    let (store, mut outbox, chat) = open(&folder, &config, Clock::default()).await?;
+    // Nobody signs in here, so a secret that is gone is not made anew.
+    let makes_secret = folder.is_fresh();
+    let clock = Clock::default();
+    let (store, mut outbox, chat) = open(&folder, &config, clock, makes_secret).await?;
     let outbox = tokio::spawn(async move {
         while let Some(batch) = outbox.recv().await {
             // Nobody is connected, so replies are all there is to give.
@@ -337,9 +343,10 @@ async fn open(
     folder: &DataFolder,
     config: &Arc<Config>,
     clock: Clock,
+    makes_secret: bool,
 ) -> Result<(Store, Outbox, Arc<Chat>), StartError> {
     let kept = folder.secret().map_err(io::Error::from)?;
-    if kept.is_some() && !folder.has_begun() {
+    if folder.has_lost_its_database() {
         tracing::warn!(
             folder = %folder.path().display(),
             "a new chat begins, though the data folder was used before: its chatd.db is gone or empty; if that is a \
@@ -352,16 +359,19 @@ async fn open(
             .map_err(|error| StartError::Store { database, error })
     })
     .await?;
-    let is_kept = kept.is_some();
+    let is_new = kept.is_none() && makes_secret;
     // After the database, so that a start which comes to no end leaves no secret without one.
-    let secret = kept.map_or_else(|| folder.make_secret(), Ok);
-    let secret = secret.map_err(io::Error::from)?;
+    let secret = match kept {
+        Some(secret) => secret,
+        None if makes_secret => folder.make_secret().map_err(io::Error::from)?,
+        None => data_folder::random_secret()?,
+    };
     let (known, config) = (store.clone(), config.clone());
     let chat = aside(move || Ok(Chat::new(known, config, clock, &secret)?)).await?;
-    let signed_out = if is_kept {
-        0
-    } else {
+    let signed_out = if is_new {
         chat.totals().await?.sessions
+    } else {
+        0
     };
     if signed_out > 0 {
         tracing::warn!(

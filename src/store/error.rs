@@ -37,7 +37,7 @@ pub enum Error {
     Disk(String),
     /// What is in the database's file cannot be made out.
     #[error(
-        "the database is damaged ({0}); stop the server, and put a backup in its place with \"chatd restore --force\""
+        "the database is damaged ({0}); put a backup in its place with \"chatd restore --force\" while no server runs"
     )]
     Damaged(String),
     /// The database's file may not be opened or written to.

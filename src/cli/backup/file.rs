@@ -2,7 +2,7 @@
 
 use super::{Failure, blocking, interruptible, shown};
 use crate::server::backup::Stop;
-use crate::server::data_folder::DataFolder;
+use crate::server::data_folder::{DataFolder, FolderError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
@@ -328,8 +328,16 @@ fn data_folder_around(path: &Path) -> Option<PathBuf> {
     // A folder that is not there, or not to be looked at, is told when the file is made.
     let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
     let mut around = parent.ancestors();
-    let found = around.find(|folder| DataFolder::has_database(folder).unwrap_or(false));
+    let found = around.find(|folder| is_data_folder(folder));
     found.map(Path::to_owned)
+}
+
+fn is_data_folder(folder: &Path) -> bool {
+    match DataFolder::has_database(folder) {
+        Ok(is_one) => is_one,
+        // Somebody may put it back.
+        Err(error) => matches!(error, FolderError::Headless { .. }),
+    }
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {

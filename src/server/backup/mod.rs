@@ -122,7 +122,10 @@ impl Source {
         let bytes = database.metadata().map_err(unread)?.len();
         let contents = contents(&path, || false).map_err(|error| unread_copy(&error))?;
         let secret = secret_in(folder)?.ok_or_else(|| {
-            io::Error::other("the data folder has no jwt.secret; start the server")
+            io::Error::other(
+                "the data folder has no jwt.secret, which belongs into a backup; put it back, or start the server \
+                 anew, which makes one with which everybody has to sign in again",
+            )
         })?;
         Ok(Self {
             made_at: now,

@@ -204,9 +204,11 @@ impl Shared {
 
     /// A copy that fills the disk would have everybody's messages refused. Says how much is left to them.
     fn must_have_room(&self) -> Result<u64, Refusal> {
-        // Where nobody can tell how much it is, the copy is tried.
-        let takes = self.store.size();
-        let needed = takes.map_or(0, |takes| takes.database.saturating_add(takes.log));
+        let Ok(takes) = self.store.size() else {
+            // Where nobody can tell how much it is, the copy is tried.
+            return Ok(RESERVE_BYTES);
+        };
+        let needed = takes.database.saturating_add(takes.log);
         let reserve = needed.min(RESERVE_BYTES);
         let free = self.free();
         if needed.saturating_add(reserve) <= free {

@@ -1,56 +1,80 @@
 //! A data folder in which nothing had begun: whoever made it for nothing takes it away again.
 
 use super::secret::NEW_SECRET;
-use super::{DATABASE, LOCK, SECRET};
+use super::{CERTIFICATES, DATABASE, LOCK, SECRET};
 use std::ffi::OsString;
-use std::fs::{remove_dir, remove_file};
+use std::fs::{File, Permissions, remove_dir, remove_file};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the database has beside its file, by the end of the name.
-const BESIDE_DATABASE: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// What the database consists of, by the end of the name.
+const DATABASE_FILES: [&str; 4] = ["-journal", "-wal", "-shm", ""];
+
+/// Folders that were made, from the top down. Those that are empty when the value is dropped are removed.
+#[derive(Debug, Default)]
+pub(super) struct Made(pub Vec<PathBuf>);
+
+impl Made {
+    /// Lets them stay.
+    pub fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            let _ = remove_dir(folder);
+        }
+    }
+}
 
 /// What there was of a data folder without data when it was opened.
 #[derive(Debug)]
 pub(super) struct Fresh {
     folder: PathBuf,
-    /// The folders that were made for it, from the top down: itself and those above it.
-    made: Vec<PathBuf>,
+    rights: Permissions,
     /// What was in it.
     names: Vec<OsString>,
+    /// The folders that were made for it: those above it, and itself.
+    _made: Made,
 }
 
 impl Fresh {
-    /// What there is in `folder` now, for which these were made.
-    pub fn of(folder: &Path, made: Vec<PathBuf>) -> io::Result<Self> {
+    /// What there is now in `folder`, which is open, and for which these were made.
+    pub fn of(folder: &Path, handle: &File, made: Made) -> io::Result<Self> {
         Ok(Self {
             folder: folder.to_owned(),
-            made,
+            rights: handle.metadata()?.permissions(),
             names: names(folder)?,
+            _made: made,
         })
     }
 
-    /// Removes what was made there since; says whether nothing of it is left. To be called while the folder's
+    /// Whether there was something of this name in it.
+    pub fn had(&self, name: &str) -> bool {
+        self.names.iter().any(|there| there == name)
+    }
+
+    /// Removes what was put there since; says whether nothing of it is left. To be called while the folder's
     /// lock is held.
-    pub fn bring_back(&self) -> bool {
-        let beside = BESIDE_DATABASE.map(|end| format!("{DATABASE}{end}"));
-        let made = beside.iter().map(String::as_str);
+    pub fn bring_back(&self, handle: &File) -> bool {
+        for end in DATABASE_FILES {
+            let _ = remove_file(self.folder.join(format!("{DATABASE}{end}")));
+        }
+        if !self.had(CERTIFICATES) {
+            let _ = remove_dir(self.folder.join(CERTIFICATES));
+        }
         // The lock goes last, so that nobody takes the folder meanwhile.
-        for name in made.chain([DATABASE, SECRET, NEW_SECRET, LOCK]) {
-            if !self.names.iter().any(|there| there == name) {
+        for name in [SECRET, NEW_SECRET, LOCK] {
+            if !self.had(name) {
                 let _ = remove_file(self.folder.join(name));
             }
         }
-        remove_all(&self.made);
+        let _ = handle.set_permissions(self.rights.clone());
         let left = names(&self.folder).unwrap_or_default();
-        left.iter().all(|name| self.names.contains(name))
-    }
-}
-
-/// Removes folders that were made, given from the top down. Those in which there is anything stay.
-pub(super) fn remove_all(made: &[PathBuf]) {
-    for folder in made.iter().rev() {
-        let _ = remove_dir(folder);
+        left.iter()
+            .all(|name| name != DATABASE && self.names.contains(name))
     }
 }
 

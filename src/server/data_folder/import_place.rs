@@ -1,13 +1,13 @@
 //! One import at a time: each begins by clearing away what is left of rooms that it brings, and would take
 //! what another is just bringing for that.
 
-use super::fresh::remove_all;
+use super::fresh::Made;
 use super::{DataFolder, FolderError, absolute, make};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a file system answers that cannot lock a folder, as NFS cannot. Imports have to be kept apart by
 /// hand there.
@@ -25,15 +25,8 @@ const NO_SUCH_LOCKS: [Errno; 5] = [
 #[derive(Debug)]
 pub struct ImportPlace {
     _folder: File,
-    /// The folders that were made for it, from the top down.
-    made: Vec<PathBuf>,
-}
-
-impl Drop for ImportPlace {
-    fn drop(&mut self) {
-        // Nothing came of the import.
-        remove_all(&self.made);
-    }
+    /// The folders that were made for it, which go if nothing comes of the import.
+    made: Made,
 }
 
 impl DataFolder {
@@ -55,7 +48,7 @@ impl DataFolder {
             }
             _ => Ok(Some(ImportPlace {
                 _folder: folder,
-                made: Vec::new(),
+                made: Made::default(),
             })),
         }
     }

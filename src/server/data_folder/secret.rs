@@ -111,6 +111,13 @@ pub fn check_secret(folder: &Path) -> Result<(), SecretError> {
     secret_in(folder).map(drop)
 }
 
+/// Bytes that nobody else knows.
+pub(in crate::server) fn random_secret() -> io::Result<Vec<u8>> {
+    let mut secret = vec![0; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    Ok(secret)
+}
+
 /// Whether these bytes can be a secret.
 pub(in crate::server) fn is_secret(bytes: &[u8]) -> bool {
     bytes.len() >= SECRET_BYTES && bytes.len() as u64 <= SECRET_MAX_BYTES
@@ -130,8 +137,7 @@ impl DataFolder {
 
     /// Writes a new secret so that after a crash it is there as a whole or not at all.
     fn write_secret(&self) -> io::Result<Vec<u8>> {
-        let mut secret = vec![0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(io::Error::other)?;
+        let secret = random_secret()?;
         let on_its_way = self.path.join(NEW_SECRET);
         let mut file = open_file(&on_its_way)?;
         // One that a crash left behind may have been longer.
