@@ -1,5 +1,6 @@
 //! The machine, and the server on it: clock, SQLite, the port, open files.
 
+use super::super::healthcheck::SEE_LOG;
 use super::super::web::{Reply, Site};
 use super::Report;
 use crate::config::Config;
@@ -86,7 +87,7 @@ fn ready(reply: &Reply, report: &mut Report) {
     } else {
         report.problem(
             format!("it is not ready: /readyz answers {}", reply.status),
-            "its log says why; look at the disk, and start it again",
+            SEE_LOG,
         );
     }
     same_time(reply, report);
