@@ -29,6 +29,9 @@ sessions are signed with, so keep it as safe as the data folder. The server goes
 disk needs room for a copy of the database until the backup is done. --verify needs that room in \
 $TMPDIR. \"chatd restore\" makes a data folder of a backup.";
 
+/// What is left of work that somebody wanted to stop.
+const NOTHING_CHANGED: &str = "; nothing was changed";
+
 /// Put all that must not be lost into one file, also while the server runs
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -59,7 +62,7 @@ impl Backup {
 pub(super) async fn interruptible<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    interruptible_with(work, "; nothing was changed").await
+    interruptible_with(work, NOTHING_CHANGED).await
 }
 
 /// The same; `left` says what is left of it.
@@ -84,13 +87,13 @@ pub(super) async fn stoppable<T: Send + 'static>(
     let told = stop.clone();
     let work = blocking(move || work(&told));
     tokio::pin!(work);
-    let (exit, _) = tokio::select! {
+    let (exit, what) = tokio::select! {
         done = &mut work => return done,
         wanted = signals.next() => wanted,
     };
     stop.want();
     work.await.map_err(|failure| match failure.exit {
-        Exit::Interrupted => Failure { exit, ..failure },
+        Exit::Interrupted => Failure::new(exit, format!("{what}{NOTHING_CHANGED}")),
         _ => failure,
     })
 }
@@ -138,7 +141,7 @@ async fn check(path: PathBuf) -> Result<(), Failure> {
         let folder = Temporary::make()?;
         let from = read(&path, stop)?;
         let named = |error| match error {
-            BackupError::Stopped => stopped(format!("{error}; nothing was changed")),
+            BackupError::Stopped => stopped(error),
             BackupError::Unwritten { .. } => Failure::failed(format!(
                 "{}: {error}; name a place with more room in $TMPDIR",
                 shown(&path)

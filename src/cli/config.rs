@@ -26,7 +26,8 @@ Examples:
   chatd config check --config chatd.toml && systemctl restart chatd
   CHATD_SERVER__LISTEN=0.0.0.0:5000 chatd config check
 
-It ends with 78 if there is a mistake, and names the place of each.";
+It ends with 78 if there is a mistake, and names the place of each. A certificate that is not for \
+server.public_url is a warning: the server starts with it.";
 
 const DEFAULT_EXAMPLES: &str = "\
 Examples:
@@ -72,8 +73,13 @@ impl Config {
             ConfigCommand::Check => {
                 let loaded = places.load(None, None)?;
                 let faults = Files::faults(&loaded.config);
-                if !faults.is_empty() {
-                    let mistakes = faults.iter().map(|fault| mistake(fault, &loaded));
+                let (warnings, mistakes): (Vec<_>, Vec<_>) =
+                    faults.iter().partition(|fault| fault.is_warning());
+                for warning in warnings {
+                    say(&format!("warning: {}", mistake(warning, &loaded)));
+                }
+                if !mistakes.is_empty() {
+                    let mistakes = mistakes.iter().map(|fault| mistake(fault, &loaded));
                     return Err(ConfigErrors(mistakes.collect()).into());
                 }
                 say(&format!(

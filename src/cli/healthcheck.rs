@@ -1,11 +1,12 @@
 //! `chatd healthcheck`: whether a server serves, for containers and monitors.
 
-use super::web::Site;
+use super::web::{Reply, Site};
 use super::{Exit, Failure, Places, block_on, say};
 use crate::server::control::{self, AskError};
 use crate::server::data_folder::absolute;
 use clap::Args;
 use http::StatusCode;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -17,6 +18,10 @@ const READY: &str = "/readyz";
 /// About a server that takes a request of the command line and does not answer it.
 const SILENT: &str =
     "the server that runs on the data folder is not ready: it does not answer; look at its log";
+
+/// What to do about a server that answers that it is not ready. One that is stopped at once may lose what only
+/// it still has.
+pub(super) const SEE_LOG: &str = "its log says why, and what to do before it is stopped";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +66,7 @@ impl Healthcheck {
 }
 
 /// Where the server is that runs on the data folder, or else on the address of the configuration, as one whose
-/// folder this user may not see.
+/// folder this user may not see. Whoever names a folder means no other server than the one of that.
 async fn find(places: Places) -> Result<Site, Failure> {
     let has_named = places.data_dir.is_some();
     let config = places.load(None, None)?.config;
@@ -73,6 +78,7 @@ async fn find(places: Places) -> Result<Site, Failure> {
                 absolute(&config.data.dir).display()
             )));
         }
+        Err(error) if has_named => return Err(Failure::failed(error)),
         _ => Site::of(&config),
     }
     .ok_or_else(|| {
@@ -89,9 +95,9 @@ async fn check(site: &Site, deadline: Instant, otherwise: &str) -> Result<(), Fa
         let answer = site.get(READY).await;
         match &answer {
             Ok(reply) if reply.status.is_success() && reply.body == "ok\n" => None,
-            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => Some((
+            Ok(reply) if is_unready(reply) => Some((
                 format!("it answers {}", reply.status),
-                Some("its log says why".to_owned()),
+                Some(SEE_LOG.to_owned()),
             )),
             _ => Some(site.explain(READY, &answer).await),
         }
@@ -104,4 +110,14 @@ async fn check(site: &Site, deadline: Instant, otherwise: &str) -> Result<(), Fa
     Err(Failure::failed(format!(
         "{site} is not ready: {why}; {fix}"
     )))
+}
+
+/// Whether it is a chatd that says that it is not ready, and not a proxy before it.
+fn is_unready(reply: &Reply) -> bool {
+    let is_refusal = || {
+        let body: Result<Value, _> = serde_json::from_slice(&reply.body);
+        body.is_ok_and(|body| body["error"]["code"].is_string())
+    };
+    reply.status == StatusCode::SERVICE_UNAVAILABLE
+        || reply.status.is_server_error() && is_refusal()
 }

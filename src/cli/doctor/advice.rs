@@ -6,6 +6,8 @@ use std::fs::read_to_string;
 
 /// Where the names of users are (passwd(5)).
 const USERS: &str = "/etc/passwd";
+/// Whom a client trusts is in these variables, beside those of chatd.
+const TRUST: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What a shell takes as it is, beside letters and digits.
 const PLAIN: &str = "-_./:=@%+,";
 
@@ -14,7 +16,7 @@ pub(super) fn as_user(number: u32) -> String {
     let mut words = vec!["sudo".to_owned(), "-u".to_owned(), user(number)];
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let variables: Vec<_> = variables
-        .filter(|name| name.starts_with(ENV_PREFIX))
+        .filter(|name| name.starts_with(ENV_PREFIX) || TRUST.contains(&name.as_str()))
         .collect();
     if !variables.is_empty() {
         // The names alone, since a value may be a secret.

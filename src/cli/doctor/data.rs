@@ -87,6 +87,11 @@ fn is_usable(folder: &Path, found: &Metadata, shown: &str, report: &mut Report) 
     }
     match DataFolder::has_database(folder) {
         Ok(true) => report.ok(format!("{shown} is there and has a database")),
+        Ok(false) if DataFolder::is_owned(folder).unwrap_or(false) => report.problem(
+            "chatd.db is gone while a server uses it",
+            "take everything out with \"chatd backup FILE\" before the server is stopped, then \
+             \"chatd restore --force FILE\"",
+        ),
         Ok(false) => report.warn(
             format!("{shown} has no database yet"),
             "if there should be data, name the right folder in data.dir or by --data-dir; if this is new, \

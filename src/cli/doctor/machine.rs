@@ -1,8 +1,10 @@
 //! The machine, and the server on it: clock, SQLite, the port, open files.
 
+use super::super::healthcheck::SEE_LOG;
 use super::super::web::{Reply, Site};
 use super::Report;
 use crate::config::Config;
+use crate::server::control::Whereabouts;
 use crate::server::data_folder::DataFolder;
 use crate::server::tls::files::Files;
 use crate::server::{ListenError, control, descriptors};
@@ -62,17 +64,27 @@ pub(super) async fn look_at_server(config: &Config, report: &mut Report) {
         ready(reply, report);
     }
     let listen = config.server.listen;
-    let real = running.map(|running| running.address);
+    let real = running.as_ref().map(|running| running.address);
     // Port 0 is any.
     let is_there =
         real.is_none_or(|real| real == listen || (real.ip(), 0) == (listen.ip(), listen.port()));
-    if runs && is_there && matches!(answer, Some(Ok(_))) {
-        report.ok(format!(
-            "{} is the running server's",
-            real.unwrap_or(listen)
-        ));
+    let is_own = runs && is_there && matches!(answer, Some(Ok(_)));
+    if is_own {
+        owned(real.unwrap_or(listen), report);
     } else {
-        ports(config, runs, real, report);
+        let place = real.map_or_else(String::new, |real| format!("; it listens on {real}"));
+        let fix = "run this with the configuration and the environment of the server; where its command line says \
+                   --listen, nothing is wrong";
+        port(
+            "server.listen",
+            listen,
+            runs.then_some((place.as_str(), fix)),
+            report,
+        );
+    }
+    // One of another version does not say which others it has.
+    if running.is_some() || !is_own {
+        other_ports(config, runs, running.as_ref(), report);
     }
     for fault in Files::faults(config) {
         report.problem(fault.what(), fault.fix().unwrap_or("see to the file"));
@@ -86,7 +98,7 @@ fn ready(reply: &Reply, report: &mut Report) {
     } else {
         report.problem(
             format!("it is not ready: /readyz answers {}", reply.status),
-            "its log says why; look at the disk, and start it again",
+            SEE_LOG,
         );
     }
     same_time(reply, report);
@@ -113,37 +125,48 @@ pub(super) fn same_time(reply: &Reply, report: &mut Report) {
     }
 }
 
-/// Looks at whether the server can have its ports.
-fn ports(config: &Config, runs: bool, real: Option<SocketAddr>, report: &mut Report) {
-    let ports = [
-        ("server.listen", Some(config.server.listen)),
-        ("tls.redirect_from", config.tls.redirect_from),
-        ("metrics.listen", config.metrics.listen),
-    ];
-    for (setting, address) in ports {
-        let Some(address) = address else { continue };
-        // The others may be the running server's, wherever its command line put it.
-        if real.is_some() && setting != "server.listen" {
-            continue;
+fn owned(address: SocketAddr, report: &mut Report) {
+    report.ok(format!("{address} is the running server's"));
+}
+
+/// Looks at whether the server has its other ports, or can have them.
+fn other_ports(config: &Config, runs: bool, running: Option<&Whereabouts>, report: &mut Report) {
+    let fix = "run this with the configuration and the environment of the server, or start it again with these";
+    let redirect = running.and_then(|running| running.redirect_from);
+    let metrics = running.and_then(|running| running.metrics);
+    for (setting, address, served) in [
+        ("tls.redirect_from", config.tls.redirect_from, redirect),
+        ("metrics.listen", config.metrics.listen, metrics),
+    ] {
+        match address {
+            Some(address) if served == Some(address) => owned(address, report),
+            Some(address) => port(setting, address, runs.then_some(("", fix)), report),
+            None => {}
         }
-        match TcpListener::bind(address) {
-            Ok(_) if runs && address.port() != 0 => {
-                let place = real.map_or_else(String::new, |real| format!("; it listens on {real}"));
-                report.warn(
-                    format!("the running server does not listen on {address}, as {setting} says{place}"),
-                    "run this with the configuration and the environment of the server; where its command line \
-                     says --listen, nothing is wrong",
-                );
-            }
-            Ok(_) => report.ok(format!("{address} is free to listen on")),
-            Err(error) => {
-                let refused = ListenError {
-                    address,
-                    setting,
-                    error,
-                };
-                report.problem(refused.what(), refused.fix());
-            }
+    }
+}
+
+/// Looks at whether the server can have a port; `elsewhere` says where the running one listens instead, and
+/// what to do.
+fn port(
+    setting: &'static str,
+    address: SocketAddr,
+    elsewhere: Option<(&str, &str)>,
+    report: &mut Report,
+) {
+    match (TcpListener::bind(address), elsewhere) {
+        (Ok(_), Some((place, fix))) if address.port() != 0 => report.warn(
+            format!("the running server does not listen on {address}, as {setting} says{place}"),
+            fix,
+        ),
+        (Ok(_), _) => report.ok(format!("{address} is free to listen on")),
+        (Err(error), _) => {
+            let refused = ListenError {
+                address,
+                setting,
+                error,
+            };
+            report.problem(refused.what(), refused.fix());
         }
     }
 }

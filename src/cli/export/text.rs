@@ -41,8 +41,8 @@ fn is_special(c: char) -> bool {
     matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control() && !matches!(c, '\n' | '\t')
 }
 
-/// The same, with its addresses as links. What a link leads to is what is shown of it, by the rules that the
-/// web UI has.
+/// The same, with its addresses as links. What a link leads to is what is shown of it; what ends a sentence is
+/// no part of it, as in the web UI.
 pub(super) struct Linked<'a>(pub &'a str);
 
 impl fmt::Display for Linked<'_> {

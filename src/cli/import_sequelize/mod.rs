@@ -30,7 +30,7 @@ good for its name.
 
 - Ids are kept where they are UUIDs; of the others UUIDs are made, the same each time.
 - Passwords by bcrypt work at the next sign-in, and are kept by argon2id from then on.
-- The messages of a room are numbered by their time. All count as read by all members. One that is \
+- The messages of a room are numbered by their time. All count as read by all members. One that is
   longer than 4,000 characters becomes several, and one with nothing to see a deleted one.
 - Invites keep working, with their old codes. A new one in a room ends all of that room.
 - Nobody is an admin of the server afterwards; \"chatd user role ada admin\" makes one.

@@ -149,6 +149,10 @@ pub struct Whereabouts {
     pub is_https: bool,
     /// What links begin with.
     pub public_url: String,
+    /// The address that leads to `https://`, as the configuration has it, if there is one.
+    pub redirect_from: Option<SocketAddr>,
+    /// The one that shows metrics and nothing else, likewise.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Whereabouts {
@@ -158,6 +162,8 @@ impl Whereabouts {
             address,
             is_https: config.tls.is_on(),
             public_url: config.server.public_url.clone(),
+            redirect_from: config.tls.redirect_from,
+            metrics: config.metrics.listen,
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) const NEW_SECRET: &str = "jwt.secret.new";
 pub(in crate::server) const SECRET_MAX_BYTES: u64 = 4096;
 /// The right of a file's owner to read it.
 const OWNER_READS: u32 = 0o400;
+/// The rights of its group and of all others to.
+const OTHERS_READ: u32 = 0o044;
 
 /// Why the secret of a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +105,14 @@ pub fn check_secret(folder: &Path) -> Result<(), SecretError> {
     let path = folder.join(SECRET);
     if let (Ok(folder), Ok(file)) = (folder.metadata(), path.metadata()) {
         let owner = folder.uid();
+        // Which groups a user is in is not known here, so that a file of somebody else's may be theirs to read.
+        let reads = if file.uid() == owner {
+            OWNER_READS
+        } else {
+            OTHERS_READ
+        };
         // Root may read all, and asks for others.
-        if file.uid() != owner || file.mode() & OWNER_READS == 0 {
+        if file.mode() & reads == 0 {
             return Err(SecretError::NotTheirs { path, owner });
         }
     }

@@ -85,6 +85,11 @@ impl FilesError {
         }
     }
 
+    /// Whether a server starts all the same.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Elsewhere { .. })
+    }
+
     /// What is wrong.
     pub fn what(&self) -> String {
         match self {

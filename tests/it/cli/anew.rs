@@ -189,6 +189,19 @@ fn a_database_that_is_removed_under_the_server_is_told_and_can_be_saved() {
         std::thread::sleep(super::LOOK);
     }
     server.logged(&["ERROR", "removed or replaced", "chatd backup"]);
+    // Whoever asks is told to save it, and by no means to start the server anew first.
+    let looked = place.run("doctor");
+    looked.ended(1, &[]);
+    for told in [
+        "problem: chatd.db is gone while a server uses it\n  → take everything out with \"chatd backup FILE\" before",
+        "problem: it is not ready: /readyz answers 500 Internal Server Error\n  → its log says why, and what to do before it",
+    ] {
+        assert!(looked.stdout.contains(told), "{}", looked.stdout);
+    }
+    let told = "it answers 500 Internal Server Error; its log says why, and what to do before it is stopped";
+    place.run("healthcheck").ended(1, &[told]);
+    let url = format!("healthcheck --url http://{}", server.address);
+    place.run(&url).ended(1, &[told]);
     server.register("bob", "longenough");
     place.run("backup saved.backup").ended(0, &["2 accounts"]);
     // Another file of this name is not the database.

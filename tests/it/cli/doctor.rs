@@ -372,8 +372,30 @@ fn a_server_that_its_command_line_put_elsewhere_is_no_problem() {
     server.stop();
 }
 
+#[test]
+fn an_address_of_the_configuration_that_the_running_server_does_not_serve_is_told() {
+    let place = place();
+    let name = "CHATD_METRICS__LISTEN";
+    let any = (name, "127.0.0.1:0");
+    let server = place.serve_with(&[any]);
+    let found = look_at(&place, &server, "doctor", &[any]);
+    found.ended(0, &[]);
+    found.found("ok", "127.0.0.1:0 is the running server's", "");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let found = look_at(&place, &server, "doctor", &[(name, &address)]);
+    found.ended(1, &[]);
+    let told = format!("cannot listen on {address}");
+    found.found("problem", &told, "stop what uses it");
+    drop(taken);
+    let found = look_at(&place, &server, "doctor", &[(name, &address)]);
+    let told = format!("does not listen on {address}, as metrics.listen says");
+    found.found("warning", &told, "start it again");
+    server.stop();
+}
+
 /// What another user of the machine finds out about a folder that is not theirs.
-fn look_as_another(place: &Place, args: &[&str]) -> Ran {
+fn look_as_another(place: &Place, args: &[&str], env: &[(&str, &str)]) -> Ran {
     let mut command = if geteuid().is_root() {
         let chatd = place.root.path().join("chatd");
         set_permissions(place.root.path(), Permissions::from_mode(0o755)).unwrap();
@@ -387,7 +409,7 @@ fn look_as_another(place: &Place, args: &[&str]) -> Ran {
     } else {
         place.command(args)
     };
-    command.output().unwrap().into()
+    command.envs(env.iter().copied()).output().unwrap().into()
 }
 
 #[test]
@@ -401,7 +423,8 @@ fn whoever_is_not_the_folders_owner_is_told_the_whole_command() {
     };
     write(place.root.path().join("my chat.toml"), "").unwrap();
     let args = ["doctor", "--config", "my chat.toml", "--data-dir", &folder];
-    let found = look_as_another(&place, &args);
+    let trust = ("SSL_CERT_FILE", "house.pem");
+    let found = look_as_another(&place, &args, &[trust]);
     found.ended(1, &[]);
     let command = format!("chatd doctor --config 'my chat.toml' --data-dir {folder}");
     found.found("problem", "belongs to the user root", &command);
@@ -410,6 +433,22 @@ fn whoever_is_not_the_folders_owner_is_told_the_whole_command() {
         "belongs to the user root",
         "sudo -u root --preserve-env=CHATD_",
     );
+    found.found("problem", "belongs to the user root", ",SSL_CERT_FILE ");
+}
+
+#[test]
+fn a_health_check_of_a_folder_that_one_may_not_look_into_asks_no_other_server() {
+    let (place, other) = (place(), super::place());
+    create_dir(&place.data).unwrap();
+    set_permissions(&place.data, Permissions::from_mode(0o000)).unwrap();
+    let server = other.serve();
+    let listen = at(&server);
+    let listen = (listen[0].0, listen[0].1.as_str());
+    let args = ["healthcheck", "--data-dir", place.data.to_str().unwrap()];
+    let checked = look_as_another(&place, &args, &[listen]);
+    checked.ended(1, &["cannot be used", "whom the data folder belongs to"]);
+    set_permissions(&place.data, Permissions::from_mode(0o700)).unwrap();
+    server.stop();
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use super::{Place, mode, place};
 use chatd::server::StartError;
 use chatd::store::{Error, OpenError};
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 use std::fs::{Permissions, create_dir, create_dir_all, write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
 #[test]
 fn a_second_server_is_refused_with_the_process_id_of_the_first() {
@@ -210,6 +210,16 @@ fn a_secret_that_is_too_short_is_refused() {
         looked.stdout
     );
     assert_eq!(mode(&secret), 0);
+    // A group may well let the folder's user read a file of somebody else's.
+    if geteuid().is_root() {
+        for (rights, is_told) in [(0o640, false), (0o600, true)] {
+            chown(&secret, Some(1), Some(1)).unwrap();
+            std::fs::set_permissions(&secret, Permissions::from_mode(rights)).unwrap();
+            let looked = place.run("doctor").stdout;
+            assert_eq!(looked.contains(told[0]), is_told, "{looked}");
+        }
+        chown(&secret, Some(0), Some(0)).unwrap();
+    }
     std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     write(place.data.join("jwt.secret"), [7; 64]).unwrap();
     place.serve().stop();

@@ -74,8 +74,12 @@ fn what_is_interrupted_while_it_waits_for_the_rest_of_a_backup_leaves_nothing() 
             verified.is_some_and(|path| path.exists()) || restoring.join("chatd.db").exists()
         });
         signal(&child, wanted);
-        let code = if wanted == Signal::INT { 130 } else { 143 };
-        ended(child).ended(code, &["interrupted; nothing was changed"]);
+        let (code, told) = if wanted == Signal::INT {
+            (130, "chatd: interrupted; nothing was changed")
+        } else {
+            (143, "chatd: told to stop; nothing was changed")
+        };
+        ended(child).ended(code, &[told]);
         assert_eq!(bytes(&place.data), before);
         assert_eq!(names(place.root.path()), ["chat.backup", "data", "log"]);
         assert!(names(temporary.path()).is_empty(), "{args}");

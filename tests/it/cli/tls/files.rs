@@ -164,20 +164,26 @@ fn checked(place: &Place, pair: &Pair, env: &[(&str, &str)]) -> Ran {
 }
 
 #[test]
-fn a_certificate_that_cannot_serve_the_public_url_is_a_mistake_unless_a_proxy_is_named() {
+fn a_certificate_that_is_not_for_the_public_url_is_told_unless_a_proxy_is_named() {
     let (place, authority) = (place(), Authority::new());
     let pair = authority.pair();
     let elsewhere = ("CHATD_SERVER__PUBLIC_URL", "https://chat.example.org");
-    checked(&place, &pair, &[elsewhere]).ended(
-        78,
-        &[
-            "CHATD_TLS__CERTIFICATE: ",
-            "is for localhost and 127.0.0.1, and not for chat.example.org of server.public_url; ",
-            "server.trusted_proxies",
-        ],
-    );
+    let told = [
+        "CHATD_TLS__CERTIFICATE: ",
+        "is for localhost and 127.0.0.1, and not for chat.example.org of server.public_url; ",
+        "server.trusted_proxies",
+    ];
+    // The server starts with it.
+    let warned = checked(&place, &pair, &[elsewhere]);
+    warned.ended(0, &told);
+    warned.ended(0, &["The configuration is sound"]);
+    let expired = checked(&place, &authority.expired(), &[elsewhere]);
+    expired.ended(78, &told);
+    expired.ended(78, &["has expired", "renew it"]);
     let proxies = ("CHATD_SERVER__TRUSTED_PROXIES", "127.0.0.1");
-    checked(&place, &pair, &[elsewhere, proxies]).ended(0, &[]);
+    let silent = checked(&place, &pair, &[elsewhere, proxies]);
+    silent.ended(0, &[]);
+    assert!(!silent.stderr.contains("is for"), "{}", silent.stderr);
     let here = ("CHATD_SERVER__PUBLIC_URL", "https://localhost:8443/chat");
     checked(&place, &pair, &[here]).ended(0, &["the environment and the flags alone"]);
     // An old version of X.509, which the number in it says.
