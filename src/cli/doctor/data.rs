@@ -3,7 +3,7 @@
 use super::{Report, advice};
 use crate::config::Config;
 use crate::model::size;
-use crate::server::data_folder::{DataFolder, absolute, check_secret, database_in};
+use crate::server::data_folder::{DataFolder, FolderError, absolute, check_secret, database_in};
 use crate::store::Error;
 use crate::store::backup::first_damage;
 use rustix::fs::statvfs;
@@ -86,11 +86,27 @@ fn is_usable(folder: &Path, found: &Metadata, shown: &str, report: &mut Report) 
         );
     }
     match DataFolder::has_database(folder) {
-        Ok(true) => report.ok(format!("{shown} is there and has a database")),
-        Ok(false) if DataFolder::is_owned(folder).unwrap_or(false) => report.problem(
+        Ok(true) if !database_in(folder).exists() => report.problem(
             "chatd.db is gone while a server uses it",
             "take everything out with \"chatd backup FILE\" before the server is stopped, then \
              \"chatd restore --force FILE\"",
+        ),
+        Ok(true) => {
+            report.ok(format!("{shown} is there and has a database"));
+            if !DataFolder::has_secret(folder) {
+                report.warn(
+                    "jwt.secret is not there",
+                    "put it back; otherwise the next start makes another, and everybody has to sign in again",
+                );
+            }
+        }
+        Err(FolderError::Headless { .. }) => report.problem(
+            format!("{shown} has lost chatd.db, but has its log"),
+            "put chatd.db back beside chatd.db-wal, or a backup in its place with \"chatd restore --force\"",
+        ),
+        Ok(false) if DataFolder::has_secret(folder) => report.problem(
+            format!("{shown} has lost chatd.db"),
+            "put it back, or a backup in its place with \"chatd restore --force\"; a start begins a new chat",
         ),
         Ok(false) => report.warn(
             format!("{shown} has no database yet"),
@@ -116,7 +132,10 @@ fn database(folder: &Path, report: &mut Report) {
                \"chatd export --all\" tells how far it comes";
     match first_damage(&database_in(folder), move || Instant::now() > until) {
         Ok(None) => report.ok("its database is whole"),
-        Ok(Some(fault)) => report.problem(format!("its database is damaged: {fault}"), fix),
+        Ok(Some(fault)) => {
+            let fault = fault.replace('\n', ", ");
+            report.problem(format!("its database is damaged: {fault}"), fix);
+        }
         Err(Error::Damaged(why)) => report.problem(format!("its database is damaged: {why}"), fix),
         Err(Error::TooSlow) => report.ok(format!(
             "its database shows no damage in the {} s that were spent on it",

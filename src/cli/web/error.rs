@@ -47,7 +47,11 @@ impl WebError {
                 "look whether the server, or the proxy in front of it, has a certificate for {}, and at its log",
                 site.host
             )),
-            Self::TrustsNobody => Some("install its package ca-certificates".to_owned()),
+            Self::TrustsNobody => Some(
+                "look what the variables SSL_CERT_FILE and SSL_CERT_DIR name, where they are set, or install the \
+                 package ca-certificates"
+                    .to_owned(),
+            ),
             Self::Told(_) => None,
         }
     }
@@ -62,7 +66,9 @@ impl fmt::Display for WebError {
             },
             Self::Plain => to.write_str("this port speaks no TLS, but most likely plain HTTP"),
             Self::Alert(alert) => write!(to, "the server ends the handshake ({alert:?})"),
-            Self::TrustsNobody => to.write_str("this machine trusts no certificates at all"),
+            Self::TrustsNobody => {
+                to.write_str("no certificates are found that this machine trusts")
+            }
             Self::Told(why) => to.write_str(why),
         }
     }

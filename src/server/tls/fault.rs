@@ -27,7 +27,9 @@ impl Fault {
                 "have all of them shown, as certbot's fullchain.pem has them; where it is signed by itself, or by \
                  an authority of the house's own, name the file of that one in the variable SSL_CERT_FILE",
             ),
-            CertificateError::BadSignature => (
+            // Another key of that name, perhaps of another kind.
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
                 "is not signed by the authority of its name that this machine trusts".to_owned(),
                 "where it is signed by itself, or by another authority that is called the same, name the file of \
                  that one in the variable SSL_CERT_FILE",

@@ -115,6 +115,11 @@ fn a_database_that_is_gone_is_told_before_a_new_chat_begins() {
     place
         .run("user list")
         .ended(3, &["has lost its chatd.db", "chatd restore --force"]);
+    let looked = place.run("doctor").stdout;
+    assert!(
+        looked.contains("problem: the data folder") && looked.contains("has lost chatd.db\n"),
+        "{looked}"
+    );
     let server = place.serve();
     server.logged(&["WARN", "a new chat begins", "chatd restore --force"]);
     server.stop();
@@ -144,6 +149,11 @@ fn a_log_without_its_database_is_not_wiped_out() {
             .run(args)
             .ended(1, &["chatd.db-wal", "put chatd.db back"]);
     }
+    let looked = place.run("doctor").stdout;
+    assert!(
+        looked.contains("has lost chatd.db, but has its log"),
+        "{looked}"
+    );
     rename(&aside, &database).unwrap();
     let server = place.serve();
     assert_eq!(server.sign_in("ada", "longenough"), 200);
@@ -170,6 +180,11 @@ fn a_secret_that_is_gone_is_told_when_it_signs_people_out() {
         .run("backup chat.backup")
         .ended(1, &["has no jwt.secret"]);
     assert!(!secret.exists());
+    let looked = place.run("doctor").stdout;
+    assert!(
+        looked.contains("warning: jwt.secret is not there"),
+        "{looked}"
+    );
     let server = place.serve();
     server.logged(&["WARN", "everybody has to sign in anew", "jwt.secret"]);
     assert_eq!(server.me(&token), 401);

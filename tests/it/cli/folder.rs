@@ -139,6 +139,15 @@ fn a_database_that_is_damaged_inside_is_told_with_the_way_out() {
         looked.stdout
     );
     assert!(looked.stdout.contains("chatd restore --force"));
+    for line in looked.stdout.lines() {
+        let begins = |word: &&str| line.starts_with(word);
+        assert!(
+            ["ok: ", "warning: ", "problem: ", "  → "]
+                .iter()
+                .any(begins),
+            "{line}"
+        );
+    }
 }
 
 #[test]
