@@ -21,6 +21,36 @@ export function launch() {
   });
 }
 
+/**
+ * Stands between a page and the server, to be called before the page is opened: when a browser is told to stop requests,
+ * some pass by for a moment. What is given holds back what the page asks to be changed next: `begun` resolves when it has
+ * asked, `count` is how often, `go` lets it pass, `done` waits for its answer as well. With a `refusal` it is answered by that.
+ */
+export async function gate(page) {
+  let held = null;
+  await page.route("**/api/**", async (route) => {
+    const mine = held;
+    if (!mine || route.request().method() === "GET") return route.continue();
+    mine.count++;
+    mine.asked();
+    await mine.passed;
+    await (mine.refusal ? route.fulfill(mine.refusal) : route.continue());
+    mine.answered();
+  });
+  return (refusal) => {
+    const mine = { refusal, count: 0 };
+    mine.begun = new Promise((resolve) => (mine.asked = resolve));
+    mine.passed = new Promise((resolve) => (mine.go = resolve));
+    const over = new Promise((resolve) => (mine.answered = resolve));
+    mine.done = async () => {
+      mine.go();
+      await over;
+      held = null;
+    };
+    return (held = mine);
+  };
+}
+
 /** Somebody with a browser profile of their own. Whatever the browser's console says is kept in `complaints`. */
 export class Visitor {
   complaints = [];

@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Server } from "../clients/harness.mjs";
 import { accessible } from "./axe.mjs";
-import { Visitor, launch } from "./browser.mjs";
+import { Visitor, gate, launch } from "./browser.mjs";
 
-let server, browser, ada, page;
+let server, browser, ada, page, hold;
 
 before(async () => {
   server = await Server.start();
   browser = await launch();
   ada = await Visitor.arrive(browser, server, "ada");
   ({ page } = ada);
+  hold = await gate(page);
   await page.goto("/");
   await ada.register();
   await ada.makeRoom("The desk");
@@ -33,21 +34,6 @@ const writes = () => page.waitForFunction(() => document.activeElement.matches("
 async function does(text, tool) {
   await ada.message(text).hover();
   await ada.message(text).getByRole("button", { name: tool }).click();
-}
-
-/** Keeps what the page asks for back until `go` is called; `count` is how often it asked. */
-async function hold(path) {
-  const held = { count: 0 };
-  const passed = new Promise((resolve) => (held.go = resolve));
-  await page.route(path, async (route) => {
-    if (route.request().method() === "GET") return route.continue();
-    held.count++;
-    held.asked?.();
-    await passed;
-    await route.continue();
-  });
-  held.begun = new Promise((resolve) => (held.asked = resolve));
-  return held;
 }
 
 test("a draft survives a reload", async () => {
@@ -82,7 +68,7 @@ test("the cross of a reply or an edit leads back to writing", async () => {
 test("an edit is saved once, and what is typed meanwhile stays", async () => {
   await does("First", "Edit");
   await ada.box.fill("First again");
-  const held = await hold("**/messages/*");
+  const held = hold();
   await page.keyboard.press("Enter");
   await held.begun;
   assert.equal(await page.getByRole("button", { name: "Save" }).getAttribute("aria-disabled"), "true");
@@ -93,7 +79,7 @@ test("an edit is saved once, and what is typed meanwhile stays", async () => {
   await holds("First again, and more");
   await ada.sees(page.getByText("Editing your message"));
   assert.equal(held.count, 1);
-  await page.unrouteAll({ behavior: "wait" });
+  await held.done();
   await page.keyboard.press("Enter");
   await ada.sees(ada.message("First again, and more"));
   await ada.misses(page.getByText("Editing your message"));
@@ -103,14 +89,14 @@ test("an edit is saved once, and what is typed meanwhile stays", async () => {
 test("an edit that is saved late takes nothing from what is being written by then", async () => {
   await does("Second", "Edit");
   await ada.box.fill("Second again");
-  const held = await hold("**/messages/*");
+  const held = hold();
   await page.keyboard.press("Enter");
   await held.begun;
   await does("First again", "Reply");
   await holds("half a sentence");
   held.go();
   await ada.sees(ada.message("Second again").getByText("(edited)"));
-  await page.unrouteAll({ behavior: "wait" });
+  await held.done();
   await ada.sees(page.getByText(/^Replying to/));
   await holds("half a sentence");
   await page.keyboard.press("Enter");
@@ -125,15 +111,14 @@ test("an edit that is saved after one has gone to another room leaves alone what
   await ada.sees(ada.message("half a sentence"));
   await does("half a sentence", "Edit");
   await ada.box.fill("a whole sentence");
-  const held = await hold("**/messages/*");
+  const held = hold();
   await page.keyboard.press("Enter");
   await held.begun;
   await page.getByRole("link", { name: /^The shelf/ }).click();
   await ada.sees(ada.message("Elsewhere"));
   await does("Elsewhere", "Reply");
   await ada.sees(page.getByText(/^Replying to/));
-  held.go();
-  await page.unrouteAll({ behavior: "wait" });
+  await held.done();
   await ada.sees(page.getByText(/^Replying to/));
   await ada.say("An answer");
   await ada.sees(ada.message("An answer").getByRole("button", { name: /In reply to/ }));
@@ -220,6 +205,7 @@ test("a message that is edited to nothing may be deleted", async () => {
   await mona.register();
   await mona.makeRoom("The shed");
   await mona.say("Not this");
+  await mona.sees(mona.message("Not this"));
   await mona.misses(mona.log.locator(".is-pending"));
   await mona.box.press("ArrowUp");
   await mona.box.fill("");

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { Server } from "../clients/harness.mjs";
 import { accessible } from "./axe.mjs";
-import { Visitor, launch } from "./browser.mjs";
+import { Visitor, gate, launch } from "./browser.mjs";
 
 const MANY = 51;
 const PHONE = { width: 360, height: 740 };
 const WIDE = { width: 1280, height: 800 };
 const BUSY = { status: 503, json: { error: { code: "overloaded", message: "Busy." } } };
 
-let server, browser, ada, page, keyboard;
+let server, browser, ada, page, keyboard, hold;
 
 before(async () => {
   server = await Server.start();
@@ -18,6 +18,7 @@ before(async () => {
   ada = await Visitor.arrive(browser, server, "ada");
   ({ page } = ada);
   ({ keyboard } = page);
+  hold = await gate(page);
   await page.goto("/");
   await ada.register();
   await ada.makeRoom("The kitchen");
@@ -42,27 +43,9 @@ const open = async (name) => {
 const focused = (wanted, on = page) =>
   on.waitForFunction((name) => (document.activeElement.ariaLabel ?? document.activeElement.textContent).startsWith(name), wanted);
 
-/** Answers what the page asks to be changed only when `answer` is called, by a refusal if that is given. */
-async function hold(path, refusal) {
-  const held = {};
-  const passed = new Promise((resolve) => (held.answer = resolve));
-  held.begun = new Promise((resolve) => (held.asked = resolve));
-  await page.route(path, async (route) => {
-    if (route.request().method() === "GET") return route.continue();
-    held.asked();
-    await passed;
-    await (refusal ? route.fulfill(refusal) : route.continue());
-  });
-  held.done = async () => {
-    held.answer();
-    await page.unrouteAll({ behavior: "wait" });
-  };
-  return held;
-}
-
 /** Presses a button that is busy for a while and then refused, twice. */
-async function refusedAt(button, path) {
-  const held = await hold(path, BUSY);
+async function refusedAt(button) {
+  const held = hold(BUSY);
   await button.press("Enter");
   await held.begun;
   assert.equal(await button.getAttribute("aria-disabled"), "true");
@@ -75,15 +58,15 @@ async function refusedAt(button, path) {
 test("a button that was refused keeps the focus", async () => {
   await page.getByRole("button", { name: "New room" }).first().click();
   await dialog().getByLabel("Name").fill("The roof");
-  await refusedAt(dialog().getByRole("button", { name: "Create" }), "**/api/rooms");
+  await refusedAt(dialog().getByRole("button", { name: "Create" }));
   await dialog().getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "About this room" }).click();
   await dialog().getByRole("button", { name: "Edit room" }).click();
   await dialog().getByLabel("Name").fill("The roof");
-  await refusedAt(dialog().getByRole("button", { name: "Save" }), "**/api/rooms/*");
+  await refusedAt(dialog().getByRole("button", { name: "Save" }));
   await dialog().getByRole("button", { name: "Cancel" }).click();
   await dialog().getByRole("button", { name: "Delete room" }).click();
-  await refusedAt(dialog().getByRole("button", { name: "Delete room" }), "**/api/rooms/*");
+  await refusedAt(dialog().getByRole("button", { name: "Delete room" }));
   await dialog().getByRole("button", { name: "Cancel" }).click();
   await dialog().getByRole("button", { name: "Close" }).click();
 });
@@ -134,7 +117,7 @@ test("on a phone the way back leads to the room that one comes from", async () =
 test("whoever is elsewhere when a slow answer comes stays there, with what is open there", async () => {
   await page.getByRole("button", { name: "New room" }).first().click();
   await dialog().getByLabel("Name").fill("The late room");
-  const made = await hold("**/api/rooms");
+  const made = hold();
   await dialog().getByRole("button", { name: "Create" }).click();
   await made.begun;
   await keyboard.press("Escape");
@@ -149,7 +132,7 @@ test("whoever is elsewhere when a slow answer comes stays there, with what is op
   await open("The late room");
   await page.getByRole("button", { name: "About this room" }).click();
   await dialog().getByRole("button", { name: "Delete room" }).click();
-  const deleted = await hold("**/api/rooms/*");
+  const deleted = hold();
   await dialog().getByRole("button", { name: "Delete room" }).click();
   await deleted.begun;
   await page.goBack();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fs::write;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -37,11 +37,25 @@ fn it_says_where_to_go() {
     server.stop();
 }
 
+/// A server that takes a closed terminal for what it is, also where the tests themselves are under `nohup`.
+fn in_a_terminal(place: &Place) -> Command {
+    let chatd = env!("CARGO_BIN_EXE_chatd");
+    let serve = [
+        "--default-signal=HUP",
+        chatd,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    place.command_of("env", serve)
+}
+
 #[test]
 fn each_signal_stops_it_with_success() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let place = place();
-        let mut server = place.serve();
+        let mut server = place.start(in_a_terminal(&place));
+        server.wait_until_ready();
         // Somebody who stays connected and says nothing.
         let _idle = TcpStream::connect(server.address).unwrap();
         let token = server.register("ada", "longenough");
@@ -101,8 +115,7 @@ fn signals_within_a_second_are_one_and_a_later_one_stops_at_once() {
 #[test]
 fn a_closed_terminal_stops_it_with_success_although_the_log_has_nowhere_to_go() {
     let place = place();
-    let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
-    let child = command
+    let child = in_a_terminal(&place)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
