@@ -170,7 +170,11 @@ impl DataFolder {
     /// [`FolderError::System`] when the folder is somebody else's, [`FolderError::Headless`] when the database is
     /// gone and its log is there.
     pub fn has_database(path: &Path) -> Result<bool, FolderError> {
-        Ok(Self::is_owned(path).unwrap_or(false) || has_begun(path)?)
+        match has_begun(path) {
+            Ok(true) => Ok(true),
+            // The lock is only looked at where that says more.
+            found => Ok(Self::is_owned(path).unwrap_or(false) || found?),
+        }
     }
 
     /// Whether a folder was used before, if it has no database: what tokens are signed with is still there.
