@@ -1,14 +1,15 @@
 //! A small HTTP client, for commands that look at a server as its clients do: HTTP/1.1 on a connection
 //! of its own for each request, trusting the certificates that the machine trusts.
 
+mod any;
 mod error;
 
 pub(super) use error::WebError;
 
 use crate::config::Config;
 use crate::server::tls::roots;
+use any::trusting_anybody;
 use bytes::Bytes;
-use error::trusting_anybody;
 use http::header::{HOST, LOCATION};
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
