@@ -16,7 +16,10 @@ data=/var/lib/chatd
 # shellcheck source=tests/install.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/install.sh"
 
-# A machine of its own, as far as install.sh can tell.
+# A machine of its own, as far as install.sh can tell. What is under test may lie in a folder that is about to be covered.
+mkdir "$scratch/checkout"
+cp "$script" "$root/Cargo.toml" "$scratch/checkout"
+cp "$built" "$scratch/built"
 cp -a /etc "$scratch/etc"
 mount --bind "$scratch/etc" /etc
 for folder in /var/lib /run /srv; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
@@ -26,8 +29,8 @@ touch "$asked"
 chmod 666 "$asked"
 if id chatd >/dev/null 2>&1; then userdel chatd; fi
 useradd --system --user-group --home-dir "$home" --shell /bin/sh chatd-builder
-cp "$script" "$root/Cargo.toml" "$home/chatd"
-cp "$built" /srv/built
+cp "$scratch/checkout"/* "$home/chatd"
+cp "$scratch/built" /srv/built
 chmod 755 /srv/built
 
 stand_in() {
