@@ -334,3 +334,13 @@ impl Drop for Running {
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o7777
 }
+
+/// Waits until something is so.
+#[track_caller]
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + START;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} never was");
+        std::thread::sleep(LOOK);
+    }
+}

@@ -2,11 +2,10 @@
 
 use super::{Place, Running, fill, names, place, said, told};
 use crate::cli::control::exchange;
-use crate::cli::{LOOK, START, STOP};
+use crate::cli::{STOP, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 /// Messages for a database of some 30 MB, which is copied in many steps.
 const MANY: u32 = 50_000;
@@ -15,16 +14,6 @@ const MANY: u32 = 50_000;
 fn ask(place: &Place, request: &str) -> Value {
     let answer = exchange(place, format!("{request}\n").as_bytes());
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{request}: {answer:?}"))
-}
-
-/// Waits until something is so.
-#[track_caller]
-pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + START;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} never was");
-        std::thread::sleep(LOOK);
-    }
 }
 
 /// A server with a large database.

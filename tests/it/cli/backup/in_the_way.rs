@@ -2,7 +2,7 @@
 //! emptied or removed.
 
 use super::{bytes, mode, names, place, taken};
-use crate::cli::backup::amid::until;
+use crate::cli::until;
 use rustix::process::geteuid;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};

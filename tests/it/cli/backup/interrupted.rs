@@ -1,8 +1,7 @@
 //! Whoever interrupts a restore or a verification is told what became of it, and nothing of it is left.
 
-use super::amid::until;
 use super::{Place, bytes, fill, names, place, told};
-use crate::cli::{LOOK, Ran, STOP};
+use crate::cli::{LOOK, Ran, STOP, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 mod stand_in;
 
-use super::super::{Place, Running, mode, place};
-use super::{Authority, ask, shake_hands};
+use super::super::{Place, Running, mode, place, until};
+use super::{Authority, ask, shake_hands, shown};
 use rustls::ClientConfig;
 use stand_in::StandIn;
 use std::sync::Arc;
@@ -62,6 +62,36 @@ fn a_certificate_is_got_by_itself_and_kept_for_the_next_start() {
     greet_by_all(&server, &trust);
     server.stop();
     assert_eq!(authority.orders(), 1);
+}
+
+#[test]
+fn a_certificate_is_renewed_while_the_server_runs_and_connections_stay() {
+    let place = place();
+    let authority = StandIn::open(Authority::new());
+    authority.make_next_nearly_due();
+    let trust = authority.trust(&["http/1.1"]);
+    let server = serve_by(&place, &authority);
+    server.logged(&["a new certificate is in use"]);
+    let mut old = shake_hands(&server, &trust, NAMES[0]).unwrap();
+    let first = shown(&old);
+
+    until("a renewed certificate", || {
+        shown(&shake_hands(&server, &trust, NAMES[0]).unwrap()) != first
+    });
+    greet_by_all(&server, &trust);
+    assert!(ask(&mut old, "/healthz").starts_with("HTTP/1.1 200 "));
+    let second = shown(&shake_hands(&server, &trust, NAMES[0]).unwrap());
+    server.stop();
+    assert_eq!(authority.orders(), 2);
+
+    let server = serve_by(&place, &authority);
+    server.logged(&["the certificate of the data folder is in use"]);
+    assert_eq!(
+        shown(&shake_hands(&server, &trust, NAMES[0]).unwrap()),
+        second
+    );
+    server.stop();
+    assert_eq!(authority.orders(), 2);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use rcgen::{
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// Signs certificates.
 pub struct Authority {
@@ -59,9 +60,17 @@ impl Authority {
         }
     }
 
-    /// A certificate for these names and somebody else's key, with the authority's own behind it, in PEM.
-    pub fn sign(&self, names: &[String], key: &impl PublicKeyData) -> String {
-        let params = CertificateParams::new(names).unwrap();
+    /// A certificate for these names and somebody else's key, good for so long before and after now, with the
+    /// authority's own behind it, in PEM.
+    pub fn sign(
+        &self,
+        names: &[String],
+        key: &impl PublicKeyData,
+        [before, after]: [Duration; 2],
+    ) -> String {
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = (SystemTime::now() - before).into();
+        params.not_after = (SystemTime::now() + after).into();
         let certificate = params.signed_by(key, &self.certificate, &self.key).unwrap();
         certificate.pem() + &self.certificate.pem()
     }

@@ -21,6 +21,11 @@ mod call;
 /// What is awaited takes less.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a certificate was good and is going to be.
+const VALIDITY: [Duration; 2] = [Duration::ZERO, Duration::from_hours(90 * 24)];
+/// The same of one of which a third is left in two seconds.
+const NEARLY_DUE: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(33)];
+
 pub struct StandIn {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -43,6 +48,7 @@ struct Book {
     contacts: Vec<String>,
     orders: usize,
     refuses: bool,
+    is_nearly_due: bool,
     names: Vec<String>,
     /// The names that were called and answered rightly.
     seen: Vec<String>,
@@ -109,6 +115,11 @@ impl StandIn {
 
     pub fn refuse_next_order(&self) {
         self.shared.change(|book| book.refuses = true);
+    }
+
+    /// The next certificate is to be renewed soon.
+    pub fn make_next_nearly_due(&self) {
+        self.shared.change(|book| book.is_nearly_due = true);
     }
 
     pub fn orders(&self) -> usize {
@@ -266,6 +277,7 @@ impl Shared {
         self.change(|book| {
             book.orders += 1;
             book.seen.clear();
+            book.certificate = None;
             let names = names
                 .iter()
                 .map(|name| name["value"].as_str().unwrap().to_owned());
@@ -334,10 +346,15 @@ impl Shared {
             .certification_request_info
             .subject_pki
             .subject_public_key;
-        let names = self.book().names.clone();
         let key = RequestedKey(key.data.to_vec());
-        let certificate = self.authority.sign(&names, &key);
-        self.change(|book| book.certificate = Some(certificate));
+        self.change(|book| {
+            let validity = if std::mem::take(&mut book.is_nearly_due) {
+                NEARLY_DUE
+            } else {
+                VALIDITY
+            };
+            book.certificate = Some(self.authority.sign(&book.names, &key, validity));
+        });
         said(200, &self.state())
     }
 }
