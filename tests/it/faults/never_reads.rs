@@ -10,6 +10,7 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::spawn_blocking;
 
 /// What the system of a client that never reads takes for it, in bytes.
 const SMALL_BUFFER_BYTES: u32 = 4096;
@@ -108,7 +109,9 @@ async fn all_cut(url: &str, left: usize) -> (Instant, u64) {
         let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
-            let kernel = Kernel::of(url);
+            // A look takes milliseconds, in which this thread would hear nobody.
+            let url = url.to_owned();
+            let kernel = spawn_blocking(move || Kernel::of(&url)).await.unwrap();
             most_unsent = most_unsent.max(kernel.most_unsent);
             if kernel.open <= left {
                 return Instant::now();
@@ -129,13 +132,8 @@ fn pace() -> Pace {
     }
 }
 
-/// One round of it; in full with what the others felt.
-async fn round(hall: &Hall, crowd: &[Person]) -> Option<Felt> {
-    let quiet = if full() {
-        Some(hall.talk(pace()).await.p99())
-    } else {
-        None
-    };
+/// One round of it; how long the others waited, 99 times of a hundred.
+async fn round(hall: &Hall, crowd: &[Person]) -> Duration {
     let (_watching, watched) = stream::connect(&hall.bob.url, &hall.bob.token).await;
     let memory = Memory::of(&hall.chatd);
     let (polling, streaming) = crowd.split_at(crowd.len() / POLLS_PART);
@@ -158,17 +156,10 @@ async fn round(hall: &Hall, crowd: &[Person]) -> Option<Felt> {
     );
     drop(silent);
     let each = memory.growth() / crowd.len() as u64;
-    let felt = quiet.map(|quiet| Felt {
-        quiet,
-        loud: heard.p99(),
-    });
-    let figure = felt
-        .as_ref()
-        .map_or(String::new(), |felt| format!(", {felt}"));
     report(
         "a client that never reads",
         format!(
-            "{} of them, one in {POLLS_PART} by polling: {} of memory and {} in the kernel each, cut after {:.1?}, offline after {:.1?}{figure}",
+            "{} of them, one in {POLLS_PART} by polling: {} of memory and {} in the kernel each, cut after {:.1?}, offline after {:.1?}",
             crowd.len(),
             Size(each),
             Size(unsent),
@@ -179,7 +170,15 @@ async fn round(hall: &Hall, crowd: &[Person]) -> Option<Felt> {
     assert!(each <= MOST_GROWTH_BYTES, "{}", Size(each));
     assert!(unsent <= MOST_UNSENT_BYTES, "{}", Size(unsent));
     assert!(offline - cut <= OFFLINE_WITHIN);
-    felt
+    heard.p99()
+}
+
+/// Those who will never read, as people of this hall.
+fn again(hall: &Hall, crowd: &[Person]) -> Vec<Person> {
+    crowd
+        .iter()
+        .map(|person| hall.chatd.again(person))
+        .collect()
 }
 
 #[tokio::test]
@@ -189,15 +188,19 @@ async fn a_client_that_never_reads_costs_little_is_cut_and_told_to_be_offline() 
     let hall = Hall::open(&[]).await;
     let crowd = crowd(&hall, either(200, 20)).await;
     let hall = hall.again(&[]).await;
-    let crowd: Vec<_> = crowd
-        .iter()
-        .map(|person| hall.chatd.again(person))
-        .collect();
+    let crowd = again(&hall, &crowd);
+    round(&hall, &crowd).await;
+    if !full() {
+        return;
+    }
+    let hall = hall.again_as_it_is().await;
+    let crowd = again(&hall, &crowd);
     for _ in 0..ROUNDS {
-        if round(&hall, &crowd)
-            .await
-            .is_none_or(|felt| felt.is_bearable())
-        {
+        let quiet = hall.talk(pace()).await.p99();
+        let loud = round(&hall, &crowd).await;
+        let felt = Felt { quiet, loud };
+        report("a client that never reads", &felt);
+        if felt.is_bearable() {
             return;
         }
     }

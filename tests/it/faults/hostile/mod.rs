@@ -18,18 +18,21 @@ const TRIES: usize = 3;
 /// The others may wait so many times as long as without a hostile client.
 const MOST_RATIO: f64 = 2.0;
 
-/// Has the allocator give back at once what is free, and take no more at a time than it needs. Otherwise
-/// what was freed before, as by the hash of a password, would hide what something takes later, and pages of
-/// two mebibytes what it takes.
+/// For whoever measures memory: has the allocator give back at once what is free, and take no more at a time
+/// than it needs. Otherwise what was freed before, as by the hash of a password, would hide what something takes
+/// later, and pages of two mebibytes what it takes.
 const GIVES_BACK: [(&str, &str); 2] = [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_ALLOW_THP", "0")];
 
-/// Starts the executable on a folder with more in its environment.
+/// Starts the executable on a folder with more in its environment, so that its memory can be measured.
 pub async fn serve(root: Arc<TempDir>, env: &[(&str, &str)]) -> Executable {
+    start(root, &[&GIVES_BACK, env].concat()).await
+}
+
+async fn start(root: Arc<TempDir>, env: &[(&str, &str)]) -> Executable {
     let mut chatd = executable::command(executable::path());
     chatd
         .arg("serve")
         .env("CHATD_DATA__DIR", executable::data(root.path()))
-        .envs(GIVES_BACK)
         .envs(env.iter().copied());
     Executable::spawn(chatd, root)
         .await
@@ -69,7 +72,16 @@ impl Hall {
 
     /// The same hall in a new process.
     pub async fn again(self, env: &[(&str, &str)]) -> Self {
-        let chatd = serve(self.chatd.kill(), env).await;
+        self.started(&[&GIVES_BACK, env].concat()).await
+    }
+
+    /// The same with the allocator as people have it: giving back at once takes time.
+    pub async fn again_as_it_is(self) -> Self {
+        self.started(&[]).await
+    }
+
+    async fn started(self, env: &[(&str, &str)]) -> Self {
+        let chatd = start(self.chatd.kill(), env).await;
         let [ada, bob, mallory] =
             [&self.ada, &self.bob, &self.mallory].map(|person| chatd.again(person));
         Self {
