@@ -153,7 +153,7 @@ impl Door {
             }
             let dir = &self.config.data.dir;
             let is_new = !DataFolder::has_database(dir)? && !DataFolder::has_secret(dir);
-            match take(&self.config.data.dir).await {
+            match take(dir).await {
                 Ok(folder) => {
                     let path = folder.path().to_owned();
                     let offline = offline(folder, self.config.clone())

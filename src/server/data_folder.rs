@@ -39,6 +39,7 @@ pub(super) const FOLDER_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// The rights that nobody but the owner may have.
 const RIGHTS_OF_OTHERS: u32 = 0o077;
+
 /// A data folder that this process owns, for as long as the value lives.
 #[derive(Debug)]
 pub struct DataFolder {
